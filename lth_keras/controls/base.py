@@ -1,0 +1,18 @@
+"""What a control is given."""
+
+import dataclasses
+
+from lth_keras._compat import Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """The model of the experiment (read only) and what the control's draws derive from.
+
+    `seed` is the replicate's, `round` that of the ticket, `draw` counts repeated draws.
+    """
+
+    model: Model
+    seed: int
+    round: int
+    draw: int = 0

@@ -1,0 +1,28 @@
+"""Random re-initialisation: is it the initial weights, or only the structure?"""
+
+import dataclasses
+
+from lth_keras import initial, seeds
+from lth_keras.controls.base import Context
+from lth_keras.rewind import Snapshot
+from lth_keras.ticket import Ticket
+
+
+def reinit(ticket: Ticket, context: Context) -> Ticket:
+    """Random re-initialisation: the ticket's mask on freshly drawn weights.
+
+    Every variable is drawn again from the initialiser of its own layer, made anew with a seed
+    derived from (replicate seed, round, draw, path); biases and normalisation return to their
+    constants. The mask stays bit-equal. Training starts at the ticket's own rewind step.
+
+    Raises:
+      ModelError: an initialiser that draws the same values again, or none to draw from.
+
+    Source: Frankle & Carbin 2019, section 2. Differs from Deconstructing Lottery Tickets' code,
+    which shuffles the layer's own initial values.
+    """
+    seed = seeds.derive(context.seed, 'reinit', context.round, context.draw)
+    drawn = initial.redrawn(context.model, seed, 'reinit')
+    initial.check_differs(ticket.snapshot.weights, drawn, list(ticket.mask))
+    weights = {**ticket.snapshot.weights, **drawn}
+    return dataclasses.replace(ticket, snapshot=Snapshot(ticket.snapshot.step, weights))

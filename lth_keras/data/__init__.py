@@ -1,0 +1,52 @@
+"""The data sets: one function each, one line here."""
+
+import inspect
+from collections.abc import Callable
+
+from lth_keras import errors
+from lth_keras.data.base import Data, Source, split
+from lth_keras.data.digits import digits
+from lth_keras.data.tfds import mnist
+from lth_keras.registry import Registry
+
+DATASETS = Registry('dataset', [digits, mnist])
+
+
+def load(
+    name: str | Callable[..., Source | tuple],
+    data_dir: str = '',
+    download: bool = False,
+    split_seed: int = 0,
+    validation: int | None = None,
+) -> Data:
+    """The named data set, split. A function of the user's own is called with what it asks for.
+
+    It may return a `Source`, or ((train inputs, labels), (test inputs, labels)) of numpy arrays,
+    of which a tenth is held out for validation.
+
+    Raises:
+      ConfigError, DataError: unknown name, missing or malformed data.
+    """
+    function = DATASETS.resolve(name)
+    offered = {'data_dir': data_dir, 'download': download}
+    taken = inspect.signature(function).parameters
+    source = function(**{key: value for key, value in offered.items() if key in taken})
+    if not isinstance(source, Source):
+        try:
+            (x, y), (test_x, test_y) = source
+        except (TypeError, ValueError) as e:
+            raise errors.DataError(
+                f'data set {name!r}: expected ((train inputs, labels), (test inputs, labels)), '
+                f'received {type(source).__name__}'
+            ) from e
+        source = from_arrays((x, y), (test_x, test_y), name=str(name))
+    return split(source, split_seed, validation)
+
+
+def from_arrays(train: tuple, test: tuple, name: str = 'arrays') -> Source:
+    """A source from the user's own arrays; the number of classes is read off the labels."""
+    classes = 1 + max(int(max(train[1])), int(max(test[1])))
+    return Source(name, train, test, classes, max(1, len(train[1]) // 10))
+
+
+__all__ = ['DATASETS', 'Data', 'Source', 'from_arrays', 'load', 'split']

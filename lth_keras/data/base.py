@@ -1,0 +1,106 @@
+"""Image classification data in memory, split by a seed of its own."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from lth_keras import digests, errors, seeds
+
+PARTS = ('train', 'validation', 'test')
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A data set as it comes: inputs (n, ...) in float32 and labels (n,) in int32.
+
+    `validation` is the number of training examples that are held out.
+    """
+
+    name: str
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    classes: int
+    validation: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Data:
+    """Train, validation and test parts, each (inputs, labels), ready for training.
+
+    Anything that chooses looks at `validation`; `test` is for reporting.
+    """
+
+    name: str
+    train: tuple[np.ndarray, np.ndarray]
+    validation: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    classes: int
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input, without the batch axis."""
+        return self.train[0].shape[1:]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of all parts, split included: two runs on other data cannot be mixed up."""
+        return digests.digest({part: list(getattr(self, part)) for part in PARTS})
+
+    def summary(self) -> str:
+        """One line: name, sizes, shape, classes."""
+        sizes = ' / '.join(f'{len(getattr(self, part)[1]):,}' for part in PARTS)
+        return (
+            f'{self.name}: {sizes} train / validation / test examples of shape '
+            f'{"x".join(map(str, self.input_shape))}, {self.classes} classes'
+        )
+
+
+def split(source: Source, seed: int, validation: int | None = None) -> Data:
+    """Holds out a validation part of the training examples, drawn by `seed`.
+
+    Args:
+      source: the data set.
+      seed: of the split; equal for all replicates unless asked otherwise.
+      validation: number of examples to hold out; the source's own if None.
+
+    Raises:
+      DataError: NaN, unlike lengths, labels out of range, or a part that would be empty.
+    """
+    x, y = _checked(source.train, f'{source.name} (train)', source.classes)
+    test = _checked(source.test, f'{source.name} (test)', source.classes)
+    count = source.validation if validation is None else validation
+    if not 0 < count < len(y):
+        raise errors.DataError(
+            f'{source.name}: expected between 1 and {len(y) - 1} of {len(y)} training examples '
+            f'to be held out for validation, received {count}'
+        )
+    order = seeds.permutation(len(y), seeds.derive(seed, 'split'))
+    held, rest = np.sort(order[:count]), np.sort(order[count:])
+    return Data(source.name, (x[rest], y[rest]), (x[held], y[held]), test, source.classes)
+
+
+def _checked(
+    part: tuple[np.ndarray, np.ndarray], name: str, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(part[0], np.float32), np.asarray(part[1])
+    if len(x) != len(y) or not len(x):
+        raise errors.DataError(
+            f'{name}: expected as many labels as inputs, received {len(x)} inputs and {len(y)} labels'
+        )
+    bad = int(np.count_nonzero(~np.isfinite(x)))
+    if bad:
+        raise errors.DataError(
+            f'{name}: expected finite inputs, received {bad} NaN or infinite values in {len(x)} '
+            'examples; clean the data first'
+        )
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+        raise errors.DataError(
+            f'{name}: expected one whole number per example as label, received shape {y.shape} '
+            f'of {y.dtype}; pass class indices, not one-hot rows'
+        )
+    if y.min() < 0 or y.max() >= classes:
+        raise errors.DataError(
+            f'{name}: expected labels in [0, {classes - 1}], received {y.min()} to {y.max()}'
+        )
+    return x, y.astype(np.int32)

@@ -1,0 +1,204 @@
+"""The frozen configuration of a search; flags, help texts and fingerprint follow from it."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lth_keras import allocation, digests, engine, errors
+from lth_keras.controls import CONTROLS
+from lth_keras.criteria import CRITERIA
+from lth_keras.data import DATASETS
+from lth_keras.models import MODELS
+from lth_keras.optimizers import OPTIMIZERS
+from lth_keras.registry import Registry
+from lth_keras.schedules import PROCEDURES
+from lth_keras.strategies import STRATEGIES
+
+# Raised when a default below changes its meaning; enters every fingerprint.
+FORMAT = 1
+
+
+def field(
+    default: Any,
+    help: str,  # noqa: A002 - the word that absl uses
+    known: Registry | Iterable[str] | None = None,
+    own: bool = False,
+    bits: bool = True,
+    low: float | None = None,
+    high: float | None = None,
+    open_ends: bool = False,
+) -> Any:
+    """A field of the configuration.
+
+    Args:
+      default: its default value.
+      help: what it means, with units.
+      known: the names it may have.
+      own: whether `package.module:function` is allowed beside the known names.
+      bits: whether it decides the bits of a training or pruning, and so enters the fingerprint.
+      low, high: the range of a number; `open_ends` excludes the ends.
+    """
+    metadata = {
+        'help': help,
+        'known': known,
+        'own': own,
+        'bits': bits,
+        'low': low,
+        'high': high,
+        'open': open_ends,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One search for lottery tickets, completely described; fractions are never percent.
+
+    >>> Experiment(rate=1.5)
+    Traceback (most recent call last):
+    lth_keras.errors.ConfigError: rate: expected a number in [0, 1), received 1.5
+    >>> Experiment(dataset='mnsit')
+    Traceback (most recent call last):
+    lth_keras.errors.ConfigError: dataset: unknown dataset 'mnsit': did you mean 'mnist'? Known: \
+digits, mnist.
+    """
+
+    model: str = field('lenet_300_100', 'network', MODELS, own=True)
+    dataset: str = field('digits', 'data set', DATASETS, own=True)
+    data_dir: str = field('', 'folder of prepared TFDS data sets', bits=False)
+    download: bool = field(False, 'fetch a data set that is not in data_dir', bits=False)
+    split_seed: int = field(0, 'seed of the train / validation split', low=0)
+    procedure: str = field('resetting', 'what happens between rounds', PROCEDURES)
+    rounds: int = field(9, 'number of prunings; rounds + 1 networks are trained', bits=False, low=0)
+    target_density: float | None = field(
+        None,
+        'kept share to reach, instead of --rounds',
+        bits=False,
+        low=0,
+        high=1,
+        open_ends=True,
+    )
+    rate: float = field(0.2, 'share of the survivors that a round removes', low=0, high=1)
+    conv_rate: float | None = field(
+        None, 'the same for convolutions; rate if not given', low=0, high=1
+    )
+    output_rate: float | None = field(
+        None,
+        'the same for output kernels; if not given, half of rate layer-wise and rate globally',
+        low=0,
+        high=1,
+    )
+    shortcut_rate: float | None = field(
+        None, 'the same for 1x1 shortcut convolutions; conv_rate if not given', low=0, high=1
+    )
+    scope: str = field('layerwise', 'where scores compete', allocation.SCOPES)
+    include: tuple[str, ...] = field((), 'kernel paths or patterns that alone may be pruned')
+    exclude: tuple[str, ...] = field((), 'kernel paths or patterns that may not be pruned')
+    criterion: str = field('large_final', 'score that decides which weights stay', CRITERIA)
+    rounding: str = field('half_even', 'how a share becomes a count', allocation.ROUNDINGS)
+    training_steps: int = field(2000, 'optimizer steps from initialisation to the end', low=1)
+    batch_size: int = field(60, 'examples per step', low=1)
+    optimizer: str = field('adam', 'optimizer', OPTIMIZERS)
+    learning_rate: float = field(1.2e-3, 'learning rate', low=0, open_ends=True)
+    eval_every: int = field(100, 'steps between evaluations on the validation part', low=1)
+    rewind_step: int = field(0, 'step whose weights survivors return to; 0 = initial', low=0)
+    replicates: int = field(3, 'number of seeds', bits=False, low=1)
+    seed: int = field(0, 'seed of the first replicate; the next ones count up', low=0)
+    controls: tuple[str, ...] = field(('reinit',), 'controls beside the ticket', CONTROLS, bits=False)
+    control_rounds: tuple[int, ...] = field(
+        (), 'rounds with controls; every pruned round if not given', bits=False, low=1
+    )
+    engine: str = field('auto', 'compiled (XLA) or plain; auto is a fixed rule', engine.ENGINES)
+    strategy: str = field('one_device', 'tf.distribute strategy', STRATEGIES)
+    threads: int = field(0, 'threads of the processor; 0 leaves it to TensorFlow', bits=False, low=0)
+    label: str = field('', 'name of the run; made from model and data set if not given', bits=False)
+    workdir: str = field('runs', 'folder that holds runs and stages', bits=False)
+    export: tuple[str, ...] = field(
+        ('smallest_matching',),
+        'rounds whose tickets are exported, or smallest_matching, or none',
+        bits=False,
+    )
+    margin: float = field(
+        0.005, 'accuracy (a fraction) that a ticket may lose and still match', bits=False, low=0, high=1
+    )
+    dry_run: bool = field(False, 'print the plan and stop', bits=False)
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            check(item.name, getattr(self, item.name), item.metadata)
+        if self.rewind_step >= self.training_steps:
+            raise errors.ConfigError(
+                f'rewind_step: expected a step before the end of training '
+                f'({self.training_steps}), received {self.rewind_step}'
+            )
+        for value in self.export:
+            if value not in ('smallest_matching', 'none') and not value.isdecimal():
+                raise errors.ConfigError(
+                    f'export: expected round numbers, smallest_matching or none, received {value!r}'
+                )
+
+    def configuration(self) -> dict[str, Any]:
+        """The fields that decide bits, by name."""
+        return {
+            item.name: getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.metadata['bits']
+        }
+
+    def fingerprint(self) -> str:
+        """Ten hex digits of all that decides bits; defaults are left out.
+
+        A field that is added later with a neutral default keeps the names of old runs.
+
+        >>> Experiment().fingerprint() == Experiment(rounds=3, replicates=9).fingerprint()
+        True
+        >>> Experiment().fingerprint() == Experiment(rate=0.3).fingerprint()
+        False
+        """
+        defaults = {item.name: item.default for item in dataclasses.fields(self)}
+        changed = {k: v for k, v in self.configuration().items() if v != defaults[k]}
+        return digests.digest({'format': FORMAT, **changed})[:10]
+
+    def name(self) -> str:
+        """The readable part of the run's directory."""
+        parts = (self.model.split(':')[-1], self.dataset.split(':')[-1], self.procedure)
+        return self.label or '-'.join(parts)
+
+
+def check(name: str, value: Any, metadata: Any) -> None:
+    """Raises a ConfigError unless `value` is one that the field may have."""
+    if isinstance(value, tuple):
+        for entry in value:
+            check(name, entry, metadata)
+        return
+    known = metadata['known']
+    if known is not None and not (metadata['own'] and ':' in str(value)):
+        if isinstance(known, Registry):
+            try:
+                known.get(value)
+            except errors.ConfigError as e:
+                raise errors.ConfigError(f'{name}: {e}') from None
+        elif value not in known:
+            hint = errors.did_you_mean(str(value), known)
+            raise errors.ConfigError(f'{name}: unknown value {value!r}: {hint}')
+    low, high = metadata['low'], metadata['high']
+    if value is None or (low is None and high is None):
+        return
+    below = low is not None and (value <= low if metadata['open'] else value < low)
+    if below or (high is not None and value >= high) or value != value:
+        raise errors.ConfigError(f'{name}: expected a number {_range(metadata)}, received {value}')
+
+
+def _range(metadata: Any) -> str:
+    low, high = metadata['low'], metadata['high']
+    if high is None:
+        return f'> {low:g}' if metadata['open'] else f'>= {low:g}'
+    return f'in {"(" if metadata["open"] else "["}{low:g}, {high:g})'
+
+
+def seeds_of(experiment: Experiment) -> list[int]:
+    """The seed of each replicate."""
+    return [experiment.seed + replicate for replicate in range(experiment.replicates)]
+
+
+Builder = Callable[[], Any]

@@ -1,0 +1,245 @@
+"""A model as plain data: paths of its layers and variables, and who feeds whom.
+
+A *path* is the chain of layer names inside the model. Automatic names (`dense_7`) depend on what
+the process built before; here they are renumbered within their model, so that two builds of one
+builder have the same paths.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lth_keras import errors
+from lth_keras._compat import (
+    Model,
+    PruneLowMagnitude,
+    Sequential,
+    is_graph_network,
+    is_keras3_model,
+    layers,
+    seedable_generators,
+    tf_keras,
+    to_snake_case,
+)
+
+
+def unwrap(layer: Any) -> Any:
+    """The layer inside a pruning wrapper, or the layer itself."""
+    return layer.layer if isinstance(layer, PruneLowMagnitude) else layer
+
+
+def check_model(model: Any) -> None:
+    """Raises a ModelError unless `model` is a built functional or Sequential tf_keras model."""
+    if is_keras3_model(model):
+        raise errors.ModelError(
+            'expected a tf_keras model, received a Keras 3 model '
+            f'({type(model).__module__}.{type(model).__name__}); build it with `import tf_keras` '
+            'instead of `import keras`: tfmot works on Keras 2 only'
+        )
+    if not isinstance(model, Model):
+        raise errors.ModelError(
+            f'expected a tf_keras.Model, received {type(model).__name__}; pass a function that '
+            'returns a Sequential or functional model'
+        )
+    if not is_graph_network(model):
+        why = 'not built: give its first layer an input_shape' if not model.built else (
+            'subclassed: write it with the functional API (layers of your own are fine)'
+        )
+        raise errors.ModelError(
+            f'expected a Sequential or functional model, received {model.name!r}, which is {why}'
+        )
+
+
+def _names(children: list[Any]) -> list[str]:
+    """Names for the layers of one model, automatic ones renumbered in order."""
+    counts: dict[str, int] = {}
+    names = []
+    for layer in children:
+        base = to_snake_case(type(layer).__name__)
+        if is_graph_network(layer) and base == 'functional':
+            base = 'model'
+        if re.fullmatch(re.escape(base) + r'(_\d+)?', layer.name):
+            number = counts.get(base, 0)
+            counts[base] = number + 1
+            names.append(base if number == 0 else f'{base}_{number}')
+        else:
+            names.append(layer.name)
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise errors.ModelError(
+            f'two layers of one model are both called {sorted(repeated)[0]!r} once automatic '
+            'names are renumbered; rename one of them'
+        )
+    return names
+
+
+def named_layers(model: Model, prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """(path, layer) of every layer that is not itself a functional model, wrappers included.
+
+    A shared layer comes once, under its first path.
+    """
+    seen: set[int] = set()
+    yield from _walk(model, prefix, seen)
+
+
+def _walk(model: Model, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    children = list(model.layers)
+    for name, layer in zip(_names([unwrap(c) for c in children]), children, strict=True):
+        if id(unwrap(layer)) in seen:
+            continue
+        seen.add(id(unwrap(layer)))
+        if is_graph_network(layer):
+            yield from _walk(layer, f'{prefix}{name}/', seen)
+        else:
+            yield f'{prefix}{name}', layer
+
+
+def attributes(layer: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(attribute path, object) of `layer` and all that it tracks, depth first, each object once.
+
+    Attribute names come from the code of the layer and so are the same in every process, which
+    the names of Keras variables are not.
+    """
+    seen: set[int] = set()
+
+    def visit(thing: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+        if id(thing) in seen:
+            return
+        seen.add(id(thing))
+        yield path, thing
+        if hasattr(thing, '_trackable_children'):
+            for name, child in thing._trackable_children().items():
+                yield from visit(child, (*path, name))
+
+    yield from visit(layer, ())
+
+
+def variables(model: Model) -> dict[str, Any]:
+    """Path -> variable, for every weight of the model that a rewind covers.
+
+    Kernels, biases, normalisation parameters and moving statistics; not the masks of pruning
+    wrappers and not the state of random generators.
+    """
+    result: dict[str, Any] = {}
+    for path, layer in named_layers(model):
+        inner = unwrap(layer)
+        wanted = {id(v): v for v in inner.weights}
+        for attribute, thing in attributes(inner):
+            if wanted.pop(id(thing), None) is not None:
+                result['/'.join((path, *attribute))] = thing
+        for number, variable in enumerate(wanted.values()):
+            result[f'{path}/{number}:{variable.name.split("/")[-1].split(":")[0]}'] = variable
+    return result
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One use of a layer in the graph; `inputs` are positions of the calls that feed it."""
+
+    layer: Any
+    inputs: tuple[int, ...]
+
+
+def calls(model: Model) -> tuple[list[Call], list[int]]:
+    """The graph of layer calls, nested models spread out, and the calls that are outputs."""
+    result: list[Call] = []
+
+    def expand(network: Model, given: list[int] | None) -> list[int]:
+        made: dict[int, int] = {}
+        for position, tensor in enumerate(network.inputs):
+            if given is None:
+                result.append(Call(tensor._keras_history.layer, ()))
+                made[id(tensor)] = len(result) - 1
+            else:
+                made[id(tensor)] = given[position]
+        for depth in sorted(network._nodes_by_depth, reverse=True):
+            for node in network._nodes_by_depth[depth]:
+                if isinstance(node.layer, layers.InputLayer):
+                    continue
+                feeds = [made[id(t)] for t in node.keras_inputs if id(t) in made]
+                if is_graph_network(node.layer):
+                    ends = expand(node.layer, feeds)
+                else:
+                    result.append(Call(unwrap(node.layer), tuple(feeds)))
+                    ends = [len(result) - 1]
+                for position, tensor in enumerate(_flat(node.outputs)):
+                    made[id(tensor)] = ends[min(position, len(ends) - 1)]
+        return [made[id(tensor)] for tensor in network.outputs]
+
+    return result, expand(model, None)
+
+
+def _flat(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def architecture(model: Model) -> str:
+    """The model's configuration as canonical JSON with automatic names renumbered, no wrappers.
+
+    Two builds of one builder give the same text, in any process. `from_architecture` makes a
+    model of it again.
+    """
+    config = json.loads(model.to_json())
+    renamed = dict(_renamed(model))
+    inputs = sorted(_input_names(config), key=lambda name: (len(name), name))
+    for number, name in enumerate(n for n in inputs if re.fullmatch(r'input_\d+', n)):
+        renamed[name] = f'input_{number + 1}'
+    for name in inputs:
+        base = name.removesuffix('_input')
+        if base in renamed:
+            renamed[name] = f'{renamed[base]}_input'
+
+    def rename(value: Any) -> Any:
+        if isinstance(value, str):
+            return renamed.get(value, value)
+        if isinstance(value, list):
+            return [rename(entry) for entry in value]
+        if isinstance(value, dict):
+            # build_config and module paths say how Keras saved it, not what the layer is.
+            return {k: rename(v) for k, v in value.items() if k not in ('keras_version', 'backend')}
+        return value
+
+    return json.dumps(rename(config), sort_keys=True)
+
+
+def _renamed(model: Model) -> Iterator[tuple[str, str]]:
+    """(name in this process, renumbered name) of the model, its layers and nested models."""
+    base = 'sequential' if isinstance(model, Sequential) else 'model'
+    if re.fullmatch(base + r'(_\d+)?', model.name):
+        yield model.name, base
+    children = [unwrap(layer) for layer in model.layers]
+    for name, layer in zip(_names(children), children, strict=True):
+        yield layer.name, name
+        if is_graph_network(layer):
+            yield from ((old, new) for old, new in _renamed(layer) if old != layer.name)
+
+
+def _input_names(config: Any) -> set[str]:
+    found: set[str] = set()
+    if isinstance(config, dict):
+        if config.get('class_name') == 'InputLayer':
+            found.add(config['config']['name'])
+        for value in config.values():
+            found |= _input_names(value)
+    elif isinstance(config, list):
+        for value in config:
+            found |= _input_names(value)
+    return found
+
+
+def from_architecture(text: str, custom_objects: dict[str, Any] | None = None) -> Model:
+    """The model that `architecture` described, with weights of its own.
+
+    Raises:
+      ModelError: a layer class that this process does not know.
+    """
+    try:
+        with seedable_generators():
+            return tf_keras.models.model_from_json(text, custom_objects=custom_objects)
+    except Exception as e:
+        raise errors.ModelError(
+            f'the model cannot be made from its description ({type(e).__name__}: {e}); import the '
+            'module that registers its layers, or pass custom_objects'
+        ) from e

@@ -1,0 +1,225 @@
+"""All that a search works with, built once: data, network, policy, plan, trainer, digests."""
+
+import functools
+import importlib.metadata
+import platform
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from lth_keras import (
+    allocation,
+    data,
+    digests,
+    engine,
+    errors,
+    graph,
+    initial,
+    models,
+    schedules,
+    strategies,
+    training,
+)
+from lth_keras._compat import Model
+from lth_keras.data import Data
+from lth_keras.experiment import Experiment, seeds_of
+from lth_keras.mask import Mask
+from lth_keras.optimizers import OPTIMIZERS
+from lth_keras.pruning import PruningPolicy
+from lth_keras.pruning.policy import built
+
+LIBRARIES = ('tensorflow', 'tf_keras', 'tensorflow-model-optimization', 'numpy', 'lth_keras')
+
+
+class Laboratory:
+    """What the rounds of one experiment share; everything is made at first use, once.
+
+    Args:
+      experiment: the configuration.
+      build_model: the network's builder; the experiment's `model` if None.
+      dataset: the data; the experiment's `dataset` if None.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        build_model: Callable[[], Model] | None = None,
+        dataset: Data | None = None,
+    ):
+        self.experiment = experiment
+        self.strategy = strategies.strategy(experiment.strategy)
+        self.data = dataset or data.load(
+            experiment.dataset,
+            experiment.data_dir,
+            experiment.download,
+            experiment.split_seed,
+        )
+        self.build_model = build_model or models.builder(
+            experiment.model, self.data.input_shape, self.data.classes
+        )
+        self.policy = PruningPolicy(
+            experiment.rate,
+            experiment.conv_rate,
+            experiment.output_rate,
+            experiment.shortcut_rate,
+            experiment.scope,
+            experiment.include,
+            experiment.exclude,
+            experiment.criterion,
+            experiment.rounding,
+        )
+        if experiment.replicates > 1:
+            initial.check_replicates(self.build_model, *seeds_of(experiment)[:2])
+
+    @functools.cached_property
+    def model(self) -> Model:
+        """A plain model of the network, to look at; its weights mean nothing."""
+        model = built(self.build_model)
+        outputs = model.output_shape
+        if not isinstance(outputs, tuple) or outputs[-1:] != (self.data.classes,):
+            raise errors.ModelError(
+                f'expected one output of {self.data.classes} classes, received output shape '
+                f'{outputs}; the data set has {self.data.classes} classes'
+            )
+        if tuple(model.input_shape[1:]) != tuple(self.data.input_shape):
+            raise errors.ModelError(
+                f'expected a model for inputs of shape {self.data.input_shape}, received one for '
+                f'{tuple(model.input_shape[1:])}'
+            )
+        return model
+
+    @functools.cached_property
+    def architecture(self) -> str:
+        """The network as JSON, the same in every process."""
+        return graph.architecture(self.model)
+
+    @functools.cached_property
+    def counting(self) -> schedules.Counting:
+        """Sizes and rates of the kernels that are pruned."""
+        return self.policy.counting(self.model)
+
+    @functools.cached_property
+    def plans(self) -> list[schedules.RoundPlan]:
+        """Which round prunes what; round 0 is the dense network and not in the list."""
+        experiment = self.experiment
+        if not self.counting.sizes:
+            raise errors.ModelError(
+                'the model has no kernel that the policy may prune:\n'
+                + self.policy.report(self.model)
+            )
+        procedure = schedules.PROCEDURES.get(experiment.procedure)
+        plans = procedure(self.counting, experiment.rounds, experiment.target_density)
+        known = {plan.round for plan in plans}
+        for number in experiment.control_rounds:
+            if number not in known:
+                raise errors.ConfigError(
+                    f'control_rounds: expected rounds among 1 to {len(plans)}, received {number}'
+                )
+        return plans
+
+    def has_controls(self, number: int) -> bool:
+        """Whether controls are trained beside the ticket of this round."""
+        chosen = self.experiment.control_rounds
+        return number > 0 and bool(self.experiment.controls) and (not chosen or number in chosen)
+
+    @functools.cached_property
+    def dense(self) -> Mask:
+        """The mask of ones."""
+        shapes = {c.path: c.shape for c in self.policy.choices(self.model) if c.pruned}
+        return Mask.ones(shapes)
+
+    @functools.cached_property
+    def engine(self) -> str:
+        """The path that trains: part of the result, since its bits differ."""
+        return engine.choose(self.experiment.engine, self.model, self.strategy)
+
+    @functools.cached_property
+    def trainer(self) -> training.Trainer:
+        """Built and traced once for all rounds, replicates and controls."""
+        make = OPTIMIZERS.get(self.experiment.optimizer)
+        return training.Trainer(
+            lambda: self.policy.wrap(self.build_model),
+            lambda: make(self.experiment.learning_rate),
+            self.data,
+            self.experiment.batch_size,
+            self.engine,
+            self.strategy,
+        )
+
+    def initial(self, seed: int) -> dict[str, np.ndarray]:
+        """The initial weights of a replicate."""
+        return initial.initial_weights(self.build_model, seed)
+
+    @functools.cached_property
+    def identity(self) -> dict[str, Any]:
+        """What must stay as it was for a run to go on: bits depend on it."""
+        threads = self.experiment.threads if self.engine == 'plain' else 'any'
+        return {
+            'configuration': self.experiment.configuration(),
+            'digests': {
+                'data': self.data.digest,
+                'model': digests.digest(self.architecture),
+                'initial_weights': digests.digest(self.initial(self.experiment.seed)),
+            },
+            'engine': self.engine,
+            'replicas': self.strategy.num_replicas_in_sync,
+            'threads': threads,
+            'device': device(),
+            'versions': versions(),
+        }
+
+    def training_inputs(
+        self, start: Mapping[str, np.ndarray], mask: Mask, seed: int, begin: int, snapshot_at: Any
+    ) -> dict[str, Any]:
+        """All that decides the bits of one training, and nothing else: its key in the store."""
+        experiment, identity = self.experiment, self.identity
+        return {
+            'revision': training.REVISION,
+            'model': identity['digests']['model'],
+            'data': identity['digests']['data'],
+            'optimizer': {
+                'name': experiment.optimizer,
+                'learning_rate': experiment.learning_rate,
+            },
+            'batch_size': experiment.batch_size,
+            'seed': seed,
+            'begin': begin,
+            'stop': experiment.training_steps,
+            'eval_every': experiment.eval_every,
+            'snapshot_at': snapshot_at,
+            'mask': digests.digest(dict(mask)),
+            'start': digests.digest(dict(start)),
+            **{k: identity[k] for k in ('engine', 'replicas', 'threads', 'device', 'versions')},
+        }
+
+    def pruning_inputs(self, plan: schedules.RoundPlan, mask: Mask, source: str) -> dict[str, Any]:
+        """All that decides the bits of one pruning: the training it looks at, and the counts."""
+        return {
+            'revision': allocation.REVISION,
+            'criterion': self.experiment.criterion,
+            'pools': [[list(pool.paths), pool.count] for pool in plan.pools],
+            'mask': digests.digest(dict(mask)),
+            'training': source,
+        }
+
+
+def device() -> str:
+    """The kind of device that trains: 'CPU x86_64', or the name of the first GPU."""
+    gpus = tf.config.list_physical_devices('GPU')
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return f'GPU {details.get("device_name", "unknown")} x {len(gpus)}'
+    return f'CPU {platform.machine()}'
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that can change bits."""
+    found = {'python': platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = 'unknown'
+    return found

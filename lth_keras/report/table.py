@@ -1,0 +1,240 @@
+"""Summaries and records as text: for a terminal, for Markdown, and as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from lth_keras import verdict
+from lth_keras.report.summary import TICKET, Measure, Row, Summary
+
+# The order of a training's columns; keys unknown here follow by name, then the layers.
+_ROW_COLUMNS = (
+    'replicate',
+    'round',
+    'variant',
+    'draw',
+    'density',
+    'model_density',
+    'early_stop_step',
+    'validation_loss',
+    'validation_accuracy',
+    'test_loss',
+    'test_accuracy',
+    'final_validation_loss',
+    'final_validation_accuracy',
+    'final_test_loss',
+    'final_test_accuracy',
+    'training_steps',
+    'eval_every',
+    'stage',
+)
+_MEASURES = ('test_accuracy', 'early_stop_step', 'final_test_accuracy')
+
+
+def text_table(summaries: Sequence[Summary]) -> str:
+    """The table for a terminal: one line per round, one group of columns per control.
+
+    Args:
+        summaries: as `summarise` gives them.
+
+    Returns:
+        Lines ending in a newline: the table, what ± means, the reasons of the verdicts, notes.
+
+    >>> one = Summary(0, 'ticket', 1, 1, 1.0, Measure.of([0.9812]), Measure.of([4300]),
+    ...               Measure.of([0.98]))
+    >>> print(text_table([one]))
+                    ticket
+    round  density  test accuracy  early stop  final accuracy
+    -----  -------  -------------  ----------  --------------
+        0    1.000         0.9812        4300          0.9800
+    <BLANKLINE>
+    one replicate: no confidence interval
+    <BLANKLINE>
+    """
+    groups, body = _cells(summaries)
+    header = [label for _, labels in groups for label in labels]
+    widths = [max(len(line[i]) for line in [header, *body]) for i in range(len(header))]
+    top, start = '', 0
+    for title, labels in groups:
+        # A long control name widens the last column of its own group, not somebody else's.
+        stop = start + len(labels)
+        width = sum(widths[start:stop]) + 2 * (len(labels) - 1)
+        widths[stop - 1] += max(0, len(title) - width)
+        top += title.ljust(max(width, len(title)) + 2)
+        start = stop
+    rule = ['-' * width for width in widths]
+    lines = [top, *(_aligned(cells, widths, header) for cells in [header, rule, *body])]
+    lines += ['', *footnotes(summaries)]
+    return '\n'.join(line.rstrip() for line in lines) + '\n'
+
+
+def markdown_table(summaries: Sequence[Summary]) -> str:
+    """The same table in Markdown (pipes), its footnotes as a list.
+
+    >>> one = Summary(0, 'ticket', 1, 1, 1.0, Measure.of([0.9812]), Measure.of([4300]),
+    ...               Measure.of([0.98]))
+    >>> print(markdown_table([one]))
+    | round | density | test accuracy | early stop | final accuracy |
+    | ---: | ---: | ---: | ---: | ---: |
+    | 0 | 1.000 | 0.9812 | 4300 | 0.9800 |
+    <BLANKLINE>
+    - one replicate: no confidence interval
+    <BLANKLINE>
+    """
+    groups, body = _cells(summaries)
+    header = []
+    for title, labels in groups:
+        prefix = f'{title}: ' if title not in ('', TICKET) else ''
+        header += [prefix + label for label in labels]
+    align = [':---' if label == 'verdict' else '---:' for label in header]
+    lines = [_pipes(header), _pipes(align, escape=False), *map(_pipes, body), '']
+    return '\n'.join([*lines, *(f'- {note}' for note in footnotes(summaries))]) + '\n'
+
+
+def csv_table(summaries: Iterable[Summary]) -> str:
+    """One line per (round, variant) with every number at full precision.
+
+    >>> one = Summary(0, 'ticket', 1, 1, 1.0, Measure.of([0.5]), Measure.of([100]),
+    ...               Measure.of([0.25]))
+    >>> csv_table([one]).split()[1]
+    '0,ticket,1,1,1.0,0.5,,,0.5,0.5,100.0,,,100,100,0.25,,,0.25,0.25,,,'
+    """
+    columns = ['round', 'variant', 'replicates', 'trainings', 'density']
+    for name in _MEASURES:
+        columns += [f'{name}_{part}' for part in ('mean', 'low', 'high', 'min', 'max')]
+    lines: list[list[object]] = [[*columns, 'verdict', 'reason', 'note']]
+    for s in summaries:
+        line = [s.round, s.variant, s.replicates, s.trainings, s.density]
+        for name in _MEASURES:
+            m: Measure = getattr(s, name)
+            line += [m.mean, m.low, m.high, m.minimum, m.maximum]
+        decided = [s.verdict.name, s.verdict.reason] if s.verdict else [None, None]
+        lines.append([*line, *decided, s.note])
+    return _csv(lines)
+
+
+def rows_csv(rows: Iterable[Row]) -> str:
+    """One line per training, flat: known columns first, then other keys, then layers, by name.
+
+    >>> print(rows_csv([{'round': 1, 'variant': 'ticket', 'replicate': 0,
+    ...                  'layers': {'dense/kernel': {'kept': 3, 'size': 4}}}]))
+    replicate,round,variant,dense/kernel:kept,dense/kernel:size
+    0,1,ticket,3,4
+    <BLANKLINE>
+    """
+    rows = sorted(
+        rows,
+        key=lambda r: (
+            (r['round'], r['variant'] != TICKET, r['variant'], r['replicate']) + (r.get('draw', 0),)
+        ),
+    )
+    present = {key for row in rows for key in row} - {'layers'}
+    known = [key for key in _ROW_COLUMNS if key in present]
+    columns = known + sorted(present - set(known))
+    layers = sorted({path for row in rows for path in row.get('layers', {})})
+    lines = [columns + [f'{path}:{part}' for path in layers for part in ('kept', 'size')]]
+    for row in rows:
+        counts = [row.get('layers', {}).get(path, {}) for path in layers]
+        line = [row.get(key) for key in columns]
+        lines.append(line + [count.get(part) for count in counts for part in ('kept', 'size')])
+    return _csv(lines)
+
+
+def footnotes(summaries: Sequence[Summary]) -> list[str]:
+    """What stands below a table: what ± means, the reason of each verdict, what is missing."""
+    notes = []
+    several = sorted({s.replicates for s in summaries if s.replicates > 1})
+    if several:
+        count = f'{several[0]}' if len(several) == 1 else f'{several[0]} to {several[-1]}'
+        notes.append(f'± half-width of the 95% t-interval over {count} replicates')
+    if any(s.replicates == 1 for s in summaries):
+        notes.append(verdict.ONE_REPLICATE)
+    reasons: dict[str, list[int]] = {}
+    for s in summaries:
+        said = s.replicates == 1 and s.verdict and s.verdict.reason == verdict.ONE_REPLICATE
+        if s.verdict and not said:
+            reasons.setdefault(str(s.verdict), []).append(s.round)
+    notes += [f'{_rounds(rounds)}: {text}' for text, rounds in reasons.items()]
+    gaps: dict[str, list[int]] = {}
+    for s in summaries:
+        if s.note:
+            gaps.setdefault(f'{s.variant}: {s.note}', []).append(s.round)
+    return notes + [f'{_rounds(rounds)}, {text}' for text, rounds in gaps.items()]
+
+
+def show_density(density: float) -> str:
+    """A density with three decimals, or with three significant digits below 0.1.
+
+    >>> show_density(1), show_density(0.21134), show_density(0.00378)
+    ('1.000', '0.211', '0.00378')
+    """
+    return f'{density:.3f}' if density >= 0.1 else f'{density:#.3g}'
+
+
+def _cells(summaries: Sequence[Summary]) -> tuple[list[tuple[str, list[str]]], list[list[str]]]:
+    """Column groups [(title, labels)] and one list of cells per round."""
+    controls = sorted({s.variant for s in summaries} - {TICKET})
+    judged = any(s.verdict for s in summaries)
+    groups = [('', ['round', 'density'])]
+    groups.append((TICKET, ['test accuracy', 'early stop', 'final accuracy']))
+    groups += [(name, ['test accuracy', 'early stop']) for name in controls]
+    groups += [('', ['verdict'])] if judged else []
+    by_key = {(s.round, s.variant): s for s in summaries}
+    body = []
+    for round_ in sorted({s.round for s in summaries}):
+        ticket = by_key.get((round_, TICKET))
+        first = ticket or next(s for s in summaries if s.round == round_)
+        line = [str(round_), show_density(first.density), *_numbers(ticket, 3)]
+        for name in controls:
+            line += _numbers(by_key.get((round_, name)), 2)
+        if judged:
+            line.append(ticket.verdict.name if ticket and ticket.verdict else '')
+        body.append(line)
+    return groups, body
+
+
+def _numbers(summary: Summary | None, columns: int) -> list[str]:
+    if summary is None:
+        return [''] * columns
+    measures = [(getattr(summary, name), 0 if 'step' in name else 4) for name in _MEASURES]
+    return [_plus_minus(m, digits) for m, digits in measures[:columns]]
+
+
+def _plus_minus(measure: Measure, digits: int) -> str:
+    mean = f'{measure.mean:.{digits}f}'
+    return mean if measure.low is None else f'{mean} ± {measure.half_width:.{digits}f}'
+
+
+def _rounds(rounds: list[int]) -> str:
+    """Rounds in words, runs of three and more shortened: 'rounds 1, 2, 4-6'."""
+    runs: list[list[int]] = []
+    for r in sorted(rounds):
+        if runs and r == runs[-1][-1] + 1:
+            runs[-1].append(r)
+        else:
+            runs.append([r])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f'{run[0]}-{run[-1]}'] if len(run) > 2 else map(str, run)
+    return ('round ' if len(rounds) == 1 else 'rounds ') + ', '.join(parts)
+
+
+def _aligned(cells: list[str], widths: list[int], header: list[str]) -> str:
+    """One line: numbers stand right, words left."""
+    padded = [
+        cell.ljust(width) if label == 'verdict' else cell.rjust(width)
+        for cell, width, label in zip(cells, widths, header, strict=True)
+    ]
+    return '  '.join(padded)
+
+
+def _pipes(cells: list[str], escape: bool = True) -> str:
+    if escape:
+        cells = [cell.replace('|', '\\|') for cell in cells]
+    return '| ' + ' | '.join(cells) + ' |'
+
+
+def _csv(lines: Iterable[Sequence]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator='\n').writerows(lines)
+    return stream.getvalue()

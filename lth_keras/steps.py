@@ -1,0 +1,73 @@
+"""Steps of training as plain numbers: marks, epochs, and the batches between them."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from lth_keras import errors, seeds
+
+
+def marks(start: int, stop: int, every: int, extra: Sequence[int] = ()) -> list[int]:
+    """Steps at which training pauses to be looked at: multiples of `every`, the ends, `extra`.
+
+    >>> marks(0, 250, 100, extra=[30])
+    [0, 30, 100, 200, 250]
+    """
+    regular = range(-(-start // every) * every, stop + 1, every)
+    return sorted({start, stop, *regular, *(s for s in extra if start <= s <= stop)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Epochs:
+    """Seeded batches without replacement, each epoch in an order of its own.
+
+    Step s (0-based) uses batch s mod `per_epoch` of epoch s div `per_epoch`. The last batch of an
+    epoch is smaller if the batch size does not divide the number of examples. The order depends
+    on (seed, epoch) alone, so a training that starts at step k meets the batches that training
+    from 0 would meet there.
+
+    >>> epochs = Epochs(examples=5, batch_size=2, seed=0)
+    >>> epochs.per_epoch, [batch.tolist() for batch in epochs.blocks(0, 4)]
+    (3, [[[1, 3], [2, 0]], [[4]], [[3, 0]]])
+    """
+
+    examples: int
+    batch_size: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.batch_size <= self.examples:
+            raise errors.ConfigError(
+                f'batch size: expected between 1 and the {self.examples} training examples, '
+                f'received {self.batch_size}'
+            )
+
+    @property
+    def per_epoch(self) -> int:
+        """Number of steps in an epoch."""
+        return -(-self.examples // self.batch_size)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The order of the examples in one epoch, int32."""
+        return seeds.permutation(self.examples, seeds.derive(self.seed, 'order', epoch))
+
+    def blocks(self, start: int, stop: int, most: int = 1 << 30) -> Iterator[np.ndarray]:
+        """Index blocks (steps, batch) that cover the steps [start, stop), at most `most` long.
+
+        A block never mixes full batches with a smaller last one, nor two epochs.
+        """
+        full = self.examples // self.batch_size
+        order, known = np.empty(0, np.int32), -1
+        while start < stop:
+            epoch, batch = divmod(start, self.per_epoch)
+            if epoch != known:
+                order, known = self.order(epoch), epoch
+            if batch == full:
+                yield order[full * self.batch_size :][np.newaxis]
+                start += 1
+                continue
+            count = min(stop - start, full - batch, most)
+            first = batch * self.batch_size
+            yield order[first : first + count * self.batch_size].reshape(count, self.batch_size)
+            start += count

@@ -1,0 +1,208 @@
+"""Training one network from a given start under a given mask, with everything that is recorded."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from lth_keras import engine as engines
+from lth_keras import errors, graph, seeds, slots, steps
+from lth_keras._compat import Model
+from lth_keras.data import Data
+from lth_keras.mask import Mask
+from lth_keras.pruning import holding, wrapping
+
+# Raised when a change of this module or of the engine changes the bits of a training.
+REVISION = 1
+
+Values = dict[str, np.ndarray]
+CURVE = ('step', 'train_loss', 'train_accuracy', 'validation_loss', 'validation_accuracy')
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What one training leaves.
+
+    `curve` has a row per evaluation (columns `CURVE`; the train columns are means over the steps
+    since the last one, NaN in the first row). Early stop is the first evaluation of minimum
+    validation loss. Accuracies are fractions; weights are path -> value.
+    """
+
+    curve: np.ndarray
+    early_stop_step: int
+    early_stop: Mapping[str, float]
+    final: Mapping[str, float]
+    early_weights: Values
+    final_weights: Values
+    snapshot: Values | None
+
+
+class Trainer:
+    """Trains one model again and again: built, traced and compiled once, data on the device.
+
+    Results are bit-equal to those of a fresh build: every training assigns all variables, the
+    mask and a fresh optimizer state, and reseeds every random layer.
+
+    Args:
+      build: makes the model (called under the strategy's scope).
+      make_optimizer: makes the Keras optimizer, likewise.
+      data: the data set.
+      batch_size: examples per step, over all replicas.
+      engine: 'auto', 'compiled' or 'plain' (see `engine.choose`).
+      strategy: a `tf.distribute` strategy; one object per process.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], Model],
+        make_optimizer: Callable[[], Any],
+        data: Data,
+        batch_size: int,
+        engine: str = 'auto',
+        strategy: Any = None,
+    ):
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.data = data
+        self.batch_size = batch_size
+        with self.strategy.scope():
+            self.model = build()
+            self.optimizer = make_optimizer()
+            slots.build(self.optimizer, self.model.trainable_variables)
+        self.engine = engines.choose(engine, self.model, self.strategy)
+        self._loop = engines.Loop(
+            self.model, self.optimizer, data.train, self.strategy, self.engine == 'compiled'
+        )
+        self._variables = graph.variables(self.model)
+        with self.strategy.scope():
+            self._best = {
+                path: tf.Variable(variable, trainable=False, name='best')
+                for path, variable in self._variables.items()
+            }
+        self._keep = tf.function(self._keep_best)
+        self._validation = tuple(tf.constant(part) for part in data.validation)
+
+    def _keep_best(self) -> None:
+        for path, variable in self._variables.items():
+            self._best[path].assign(variable)
+
+    def reset(self, start: Mapping[str, np.ndarray], mask: Mask | None, seed: int) -> None:
+        """Weights, masks, optimizer and random layers as at the start of a training."""
+        wrapping.assign(self.model, start)
+        if mask is not None:
+            holding.assign_mask(self.model, mask)
+            holding.check_zeros(self.model)
+        with self.strategy.scope():
+            fresh = slots.fresh(self.optimizer, self.model.trainable_variables)
+        for variable, value in zip(slots.state(self.optimizer), fresh, strict=True):
+            variable.assign(value)
+        reseed(self.model, seed)
+
+    def train(
+        self,
+        start: Mapping[str, np.ndarray],
+        mask: Mask | None,
+        seed: int,
+        stop: int,
+        begin: int = 0,
+        eval_every: int = 100,
+        snapshot_at: int | None = None,
+        on_step: Callable[[int], None] = lambda step: None,
+    ) -> Trained:
+        """Trains from step `begin` to step `stop` and returns all that is recorded.
+
+        Args:
+          start: path -> value of every variable at step `begin`; pruned entries may hold anything.
+          mask: the mask to hold; None for a model without wrappers.
+          seed: the replicate's; data order and random layers follow from it.
+          stop: the step after which training ends, counted from initialisation.
+          begin: the step that `start` belongs to (the rewind point).
+          eval_every: steps between evaluations on the validation part.
+          snapshot_at: a step whose state is to be kept, or None.
+          on_step: called with the step at each pause.
+
+        Raises:
+          TrainingError: a NaN or infinite loss.
+        """
+        if not 0 <= begin < stop:
+            raise errors.TrainingError(
+                f'expected a start before the end of training, received steps {begin} to {stop}'
+            )
+        self.reset(start, mask, seed)
+        epochs = steps.Epochs(len(self.data.train[1]), self.batch_size, seed)
+        regular = set(steps.marks(begin, stop, eval_every))
+        pauses = steps.marks(begin, stop, eval_every, [snapshot_at] if snapshot_at else [])
+        rows: list[tuple[float, ...]] = []
+        best, best_step, snapshot = math.inf, begin, None
+        loss = correct = seen = taken = 0.0
+        for position, step in enumerate(pauses):
+            if position:
+                for block in epochs.blocks(pauses[position - 1], step, engines.BLOCK):
+                    one, right = self._loop.run(block)
+                    loss, correct = loss + one, correct + right
+                    seen, taken = seen + block.size, taken + len(block)
+            if step == snapshot_at:
+                snapshot = wrapping.read(self.model)
+            if step in regular:
+                value, accuracy = self._loop.evaluate(self._validation)
+                train = (loss / taken, correct / seen) if taken else (math.nan, math.nan)
+                if not math.isfinite(value) or (taken and not math.isfinite(loss)):
+                    raise errors.TrainingError(
+                        f'training diverged: expected a finite loss, received {value} on the '
+                        f'validation part at step {step}; lower the learning rate'
+                    )
+                rows.append((step, *train, value, accuracy))
+                if value < best:
+                    best, best_step = value, step
+                    self._keep()
+                loss = correct = seen = taken = 0.0
+            on_step(step)
+        return self._finish(np.array(rows), best_step, snapshot)
+
+    def _finish(self, curve: np.ndarray, best_step: int, snapshot: Values | None) -> Trained:
+        """The two looks at the test part: at the end, and at the early-stop iteration."""
+        if any(True for _ in holding.held_kernels(self.model)):
+            holding.check_zeros(self.model)
+        final_weights = wrapping.read(self.model)
+        test = tuple(tf.constant(part) for part in self.data.test)
+        final = self._metrics(curve[-1], self._loop.evaluate(test))
+        early_weights = {path: variable.numpy() for path, variable in self._best.items()}
+        wrapping.assign(self.model, early_weights)
+        row = curve[curve[:, 0] == best_step][0]
+        early = self._metrics(row, self._loop.evaluate(test))
+        return Trained(curve, best_step, early, final, early_weights, final_weights, snapshot)
+
+    @staticmethod
+    def _metrics(row: np.ndarray, test: tuple[float, float]) -> dict[str, float]:
+        return {
+            'validation_loss': float(row[3]),
+            'validation_accuracy': float(row[4]),
+            'test_loss': test[0],
+            'test_accuracy': test[1],
+        }
+
+
+def reseed(model: Model, seed: int) -> None:
+    """Starts the generator of every random layer at a seed derived from its path.
+
+    Raises:
+      ModelError: a random layer whose generator cannot be set (models from `PruningPolicy.wrap`
+        and `wrapping.rebuilt` have none).
+    """
+    for path, layer in graph.named_layers(model):
+        for inside, thing in graph.attributes(graph.unwrap(layer)):
+            generator = getattr(thing, '_random_generator', None)
+            if generator is None or not hasattr(generator, '_maybe_init'):
+                continue
+            generator._maybe_init()
+            if generator._generator is None:
+                if generator._rng_type == generator.RNG_LEGACY_STATEFUL:
+                    raise errors.ModelError(
+                        f'random layer {path!r} cannot be reseeded; wrap the model with '
+                        'PruningPolicy.wrap, which makes it anew'
+                    )
+                continue
+            state = seeds.derive(seed, 'layer', path, *inside)
+            generator._generator.reset_from_seed(state)
