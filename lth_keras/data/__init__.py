@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 
 from lth_keras import errors
-from lth_keras.data.base import Data, Source, split
+from lth_keras.data.base import Data, Source, given, split
 from lth_keras.data.digits import digits
 from lth_keras.data.tfds import mnist
 from lth_keras.registry import Registry
@@ -49,4 +49,4 @@ def from_arrays(train: tuple, test: tuple, name: str = 'arrays') -> Source:
     return Source(name, train, test, classes, max(1, len(train[1]) // 10))
 
 
-__all__ = ['DATASETS', 'Data', 'Source', 'from_arrays', 'load', 'split']
+__all__ = ['DATASETS', 'Data', 'Source', 'from_arrays', 'given', 'load', 'split']

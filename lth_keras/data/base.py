@@ -104,3 +104,11 @@ def _checked(
             f'{name}: expected labels in [0, {classes - 1}], received {y.min()} to {y.max()}'
         )
     return x, y.astype(np.int32)
+
+
+def given(source: Source, validation: tuple[np.ndarray, np.ndarray]) -> Data:
+    """The data with a validation part of the user's own: nothing is held out of train."""
+    held = _checked(validation, f'{source.name} (validation)', source.classes)
+    train = _checked(source.train, f'{source.name} (train)', source.classes)
+    test = _checked(source.test, f'{source.name} (test)', source.classes)
+    return Data(source.name, train, held, test, source.classes)

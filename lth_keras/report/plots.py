@@ -10,6 +10,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from lth_keras import errors, verdict
 from lth_keras.report.summary import TICKET, Summary
@@ -76,12 +77,13 @@ def render(summaries: Sequence[Summary], panels: Sequence[Panel]) -> bytes:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({'font.size': 10, 'axes.axisbelow': True})
         size = (6.4, 4.4) if len(panels) == 1 else (11.0, 4.6)
-        figure = Figure(figsize=size, dpi=_DPI, layout='constrained')
+        layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.06, wspace=0.03)
+        figure = Figure(figsize=size, dpi=_DPI, layout=layout)
         FigureCanvasAgg(figure)
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, panel in zip(grid, panels, strict=True):
             panel(axes, summaries)
-            _density_axis(axes, summaries)
+            _density_axis(axes, summaries, size[0] / len(panels))
         handles, labels = grid[0].get_legend_handles_labels()
         dense = labels.index(_DENSE) if _DENSE in labels else len(labels)
         # Error bars are listed after plain lines whatever the order of drawing.
@@ -90,7 +92,6 @@ def render(summaries: Sequence[Summary], panels: Sequence[Panel]) -> bytes:
         columns = _legend_columns(labels, size[0])
         figure.legend(handles, labels, loc='outside upper center', ncols=columns, frameon=False)
         figure.supxlabel(_caption(summaries), fontsize=8.5, color='0.35')
-        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.06, wspace=0.03)
         stream = io.BytesIO()
         # Without the default entry the file would name matplotlib's version.
         figure.savefig(stream, format='png', metadata={'Software': None})
@@ -188,15 +189,14 @@ def _lines(axes: Axes, summaries: Sequence[Summary], name: str) -> None:
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def _density_axis(axes: Axes, summaries: Sequence[Summary]) -> None:
+def _density_axis(axes: Axes, summaries: Sequence[Summary], width: float) -> None:
+    """Ticks at the densities; those for which a panel `width` inches wide has room are labelled."""
     densities = [s.density for s in summaries]
     decades = _decades(summaries)
     axes.set_xscale('log')
     pad = 10 ** (0.04 * decades)
     axes.set_xlim(max(densities) * pad, min(densities) / pad)
-    width, _ = axes.figure.get_size_inches()
-    panels = len(axes.figure.axes)
-    points = 72 * (width / panels - 1.0)  # 1 inch for the y axis and the margins
+    points = 72 * (width - 1.0)  # 1 inch for the y axis and the margins
     # A character of a tick label is 5.3 points wide; 8 points keep two labels apart.
     label = 5.3 * max(len(show_percent(density)) for density in densities) + 8
     labelled = label_positions(densities, decades * 1.08 * label / points)

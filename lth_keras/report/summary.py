@@ -13,6 +13,7 @@ TICKET = 'ticket'
 REINIT = 'reinit'  # the control that the verdict's third claim is about
 
 Row = Mapping[str, Any]
+Cell = dict[int, dict[str, float]]  # replicate -> the mean of its rows
 
 _FRACTIONS = ('density', 'validation_accuracy', 'test_accuracy', 'final_test_accuracy')
 _NUMBERS = (*_FRACTIONS, 'early_stop_step', 'validation_loss')
@@ -174,7 +175,7 @@ def smallest_matching(
     return min(found)[1:] if found else None
 
 
-def _averaged(rows: Iterable[Row]) -> dict[tuple[int, str], dict[int, dict[str, float]]]:
+def _averaged(rows: Iterable[Row]) -> dict[tuple[int, str], Cell]:
     """{(round, variant): {replicate: numbers averaged over draws, and 'draws'}}; checks rows."""
     groups: dict[tuple[int, str], dict[int, dict[int, Row]]] = {}
     for row in rows:
@@ -221,13 +222,11 @@ def _judge(
     if not paired:
         return Verdict(verdict.UNDECIDED, 'no replicate has every training to compare'), set()
 
-    sides = [cell, dense, reinit]
-
-    def column(side, key):
+    def column(side: Cell | None, key: str) -> list[float] | None:
         return None if side is None else [side[r][key] for r in sorted(paired)]
 
-    accuracy = [column(side, 'test_accuracy') for side in sides]
-    steps = [column(side, 'early_stop_step') for side in sides]
+    accuracy = [column(side, 'test_accuracy') for side in (cell, dense, reinit)]
+    steps = [column(side, 'early_stop_step') for side in (cell, dense, reinit)]
     decided = verdict.judge(
         accuracy[0], accuracy[1], steps[0], steps[1], accuracy[2], steps[2], margin=margin
     )

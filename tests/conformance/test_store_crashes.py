@@ -25,9 +25,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lth_keras.artefact import TEMPORARY, Artefact, Files, digest
+from lth_keras.artefact import Artefact
+from lth_keras.digests import digest
 from lth_keras.errors import StoreError
-from lth_keras.store import LOCK, Run, Store, stage_key
+from lth_keras.files import TEMPORARY, Files
+from lth_keras.runs import LOCK, Run
+from lth_keras.store import Store, stage_key
 
 MODES = ('kill', 'power', 'names-first', 'content-first')
 IDENTITY = {'configuration': {'rounds': 2, 'rate': 0.5}, 'versions': {'numpy': 'any'}}

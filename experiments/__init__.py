@@ -1,0 +1,1 @@
+"""Command-line experiments: absl flags to one frozen configuration to one call."""

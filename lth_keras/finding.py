@@ -1,0 +1,212 @@
+"""A whole search in one call: rounds, controls, records, report, exported tickets."""
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lth_keras import data as data_sets
+from lth_keras import errors, exporting, plan, report
+from lth_keras._compat import Model
+from lth_keras.data import Data
+from lth_keras.experiment import Experiment
+from lth_keras.laboratory import Laboratory
+from lth_keras.progress import Progress
+from lth_keras.rounds import TICKET, Round, search
+from lth_keras.runs import Run
+from lth_keras.store import Store
+from lth_keras.ticket import Ticket
+
+RECORDS, TIMINGS = 'records.json', 'timings.json'
+FORMAT, VERSION = 'lth_keras.records', 1
+Part = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a search found: a row per training, their summaries, and where things are."""
+
+    directory: Path
+    rows: list[dict[str, Any]]
+    summaries: list[report.Summary]
+    exported: dict[str, Path]
+    matching: tuple[int, int] | None
+
+    def table(self) -> str:
+        """Round, density, accuracy and early stop with 95% intervals, controls, verdict."""
+        return report.text_table(self.summaries)
+
+    def ticket(self, name: str | None = None) -> Ticket:
+        """An exported ticket; the first one if no name is given."""
+        if not self.exported:
+            raise errors.ConfigError(
+                'no ticket was exported: none matches the dense network; export a round by number'
+            )
+        return Ticket.load(self.exported[name or next(iter(self.exported))] / 'ticket')
+
+
+def find_tickets(
+    build_model: Callable[[], Model],
+    train: Part,
+    test: Part,
+    validation: Part | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> Found:
+    """Finds lottery tickets in a model and data of one's own.
+
+    The whole of the design: rounds with rewinding, early stop on the validation part, controls,
+    replicates, resume, report, export. See `Experiment` for the options.
+
+    Args:
+      build_model: returns a new Sequential or functional tf_keras model with one output of class
+        logits or probabilities; must not fix its seeds.
+      train: inputs (n, ...) and whole-number labels (n,).
+      test: likewise; only reported on.
+      validation: likewise; a tenth of `train` if None.
+      quiet: shows no progress.
+      **options: fields of `Experiment`, such as rounds=10, rate=0.2, training_steps=12000.
+
+    Raises:
+      LotteryError: bad options, model or data; the text says what to do.
+
+    >>> import tempfile, tf_keras
+    >>> x = np.random.default_rng(0).random((200, 4), np.float32)
+    >>> y = (x.sum(1) > 2).astype(np.int32)
+    >>> def build():
+    ...     return tf_keras.Sequential([
+    ...         tf_keras.layers.Dense(20, activation='relu', input_shape=(4,)),
+    ...         tf_keras.layers.Dense(2)])
+    >>> found = find_tickets(build, (x, y), (x, y), quiet=True, rounds=1, replicates=1,
+    ...     training_steps=20, batch_size=20, eval_every=10, workdir=tempfile.mkdtemp(),
+    ...     controls=(), export=('1',))
+    >>> [round(row['density'], 3) for row in found.rows], found.ticket().mask.kept
+    ([1.0, 0.833], 100)
+    """
+    experiment = Experiment(**{'label': 'tickets', **options})
+    source = data_sets.from_arrays(train, test)
+    if validation is None:
+        dataset = data_sets.split(source, experiment.split_seed)
+    else:
+        dataset = data_sets.given(source, validation)
+    return find(experiment, Laboratory(experiment, build_model, dataset), quiet)
+
+
+def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = False) -> Found:
+    """Runs (or resumes) a search and writes records, tables, plots and tickets to its run."""
+    lab = lab or Laboratory(experiment)
+    store = Store(experiment.workdir)
+    plans = lab.plans  # before anything is written: a plan that cannot be is an error
+    with store.open_run(
+        experiment.name(), experiment.fingerprint(), lab.identity, bool(experiment.label)
+    ) as run:
+        progress = Progress(plan.steps(lab), quiet)
+        rows: list[dict[str, Any]] = []
+        chosen = _Chosen(experiment)
+        try:
+            for result in search(lab, store, progress):
+                rows.append(result.row)
+                chosen.offer(result)
+                run.write_text(RECORDS, records(lab, rows))
+        finally:
+            progress.close()
+            if progress.seconds:
+                run.write_text(TIMINGS, _timings(run, progress))
+        for name, content in report.write_report(rows, experiment.margin).items():
+            run.write_text(name, content)
+        matching = report.smallest_matching(rows, experiment.margin)
+        exported = _export(run, chosen.tickets(rows, len(plans)), lab.data)
+    return Found(run.directory, rows, report.summarise(rows, experiment.margin), exported, matching)
+
+
+def records(lab: Laboratory, rows: list[dict[str, Any]]) -> str:
+    """The rows with the configuration and the command that makes them, as JSON."""
+    configuration = {
+        **lab.experiment.configuration(),
+        'margin': lab.experiment.margin,
+        'fingerprint': lab.experiment.fingerprint(),
+    }
+    head = {
+        'format': FORMAT,
+        'version': VERSION,
+        'command': command(lab.experiment),
+        'configuration': configuration,
+        'identity': {k: v for k, v in lab.identity.items() if k != 'configuration'},
+    }
+    lines = ',\n'.join('  ' + json.dumps(row, sort_keys=True) for row in rows)
+    return json.dumps(head, sort_keys=True, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n'
+
+
+def command(experiment: Experiment) -> str:
+    """The command that repeats the search; folders are left to the reader."""
+    parts = ['tools/lottery']
+    for item in dataclasses.fields(experiment):
+        value = getattr(experiment, item.name)
+        if item.name in ('workdir', 'label', 'dry_run', 'download') or value == item.default:
+            continue
+        if item.name == 'data_dir':
+            parts.append('--data_dir=$TFDS_DATA_DIR')
+            continue
+        text = ','.join(str(v) for v in value) if isinstance(value, tuple) else str(value)
+        parts.append(f'--{item.name}={shlex.quote(text)}')
+    return ' '.join(parts)
+
+
+def _timings(run: Run, progress: Progress) -> str:
+    """Seconds per training; those of earlier processes of this run are kept."""
+    try:
+        before = json.loads((run.directory / TIMINGS).read_text())
+    except (OSError, ValueError):
+        before = {}
+    return json.dumps({**before, **progress.seconds}, indent=1) + '\n'
+
+
+class _Chosen:
+    """Keeps the trained tickets that may be exported, and no others, while the search runs."""
+
+    def __init__(self, experiment: Experiment):
+        self._margin = experiment.margin
+        self._wanted = experiment.export
+        self._tickets: dict[tuple[int, int], Ticket] = {}
+
+    def offer(self, result: Round) -> None:
+        wants_all = 'smallest_matching' in self._wanted
+        if result.variant == TICKET and (wants_all or str(result.round) in self._wanted):
+            self._tickets[result.round, result.replicate] = result.ticket
+
+    def tickets(self, rows: list[dict[str, Any]], most: int) -> Iterable[tuple[str, Ticket]]:
+        """(name, ticket): of each wanted round the replicate of lowest validation loss."""
+        for wanted in self._wanted:
+            if wanted == 'none':
+                continue
+            if wanted == 'smallest_matching':
+                found = report.smallest_matching(rows, self._margin)
+                if found is None:
+                    continue
+                number, replicate = found
+            else:
+                number = int(wanted)
+                of_round = [r for r in rows if r['round'] == number and r['variant'] == TICKET]
+                if not of_round:
+                    raise errors.ConfigError(
+                        f'export: expected a round among 0 to {most}, received {number}'
+                    )
+                best = min(of_round, key=lambda r: r['validation_loss'])
+                replicate = best['replicate']
+            yield f'round-{number:02d}-replicate-{replicate}', self._tickets[number, replicate]
+
+
+def _export(run: Run, tickets: Iterable[tuple[str, Ticket]], data: Data) -> dict[str, Path]:
+    exported = {}
+    for name, ticket in tickets:
+        folder = run.directory / 'tickets' / name
+        if not (folder / 'ticket').exists():
+            ticket.save(folder / 'ticket')
+        if not (folder / 'saved_model').exists():
+            exporting.export(ticket, folder / 'saved_model', samples=data.test[0][:64])
+        exported[name] = folder
+    return exported

@@ -1,0 +1,97 @@
+"""The dry run: what will be trained, how long it takes, what is already there."""
+
+import json
+import time
+from pathlib import Path
+
+from lth_keras.experiment import seeds_of
+from lth_keras.laboratory import Laboratory
+from lth_keras.store import Store
+
+
+def trainings(lab: Laboratory) -> list[tuple[int, int, str]]:
+    """(replicate, round, variant) of every training of the search, in order."""
+    found = []
+    for replicate in range(lab.experiment.replicates):
+        found.append((replicate, 0, 'ticket'))
+        for plan in lab.plans:
+            found.append((replicate, plan.round, 'ticket'))
+            if lab.has_controls(plan.round):
+                found += [(replicate, plan.round, name) for name in lab.experiment.controls]
+    return found
+
+
+def steps(lab: Laboratory) -> int:
+    """Optimizer steps of the whole search: round 0 starts at 0, the others at the rewind step."""
+    total, k = lab.experiment.training_steps, lab.experiment.rewind_step
+    return sum(total - (k if number else 0) for _, number, _ in trainings(lab))
+
+
+def finished(run: Path, store: Store) -> set[tuple[int, int, str]]:
+    """The trainings that the run's record names and the store still has."""
+    try:
+        rows = json.loads((run / 'records.json').read_text())['rows']
+    except (OSError, ValueError, KeyError):
+        return set()
+    return {
+        (row['replicate'], row['round'], row['variant'])
+        for row in rows
+        if (store.stages / row['stage']).is_dir()
+    }
+
+
+def probe(lab: Laboratory) -> float:
+    """Seconds per step of this network here, evaluation included, after compiling."""
+    experiment = lab.experiment
+    count = min(experiment.training_steps, max(200, 2 * experiment.eval_every))
+    seed = seeds_of(experiment)[0]
+    start = lab.initial(seed)
+    best = float('inf')
+    for _ in range(2):
+        began = time.perf_counter()
+        lab.trainer.train(start, lab.dense, seed, count, eval_every=experiment.eval_every)
+        best = min(best, (time.perf_counter() - began) / count)
+    return best
+
+
+def describe(lab: Laboratory, store: Store, run: Path) -> str:
+    """The plan as text; writes nothing."""
+    experiment = lab.experiment
+    all_of_them = trainings(lab)
+    kept = finished(run, store) & set(all_of_them)
+    k = experiment.rewind_step
+    left = sum(
+        experiment.training_steps - (k if number else 0)
+        for replicate, number, variant in all_of_them
+        if (replicate, number, variant) not in kept
+    )
+    seconds = probe(lab) if left else 0.0
+    lines = [
+        'plan (dry run, nothing is written)',
+        lab.data.summary(),
+        lab.policy.report(lab.model),
+        f'{"round":>5}  {"prunes":>6}  {"weights":>12}  {"density":>8}  controls',
+        f'{0:>5}  {"-":>6}  {lab.dense.size:>12,}  {1:>8.4f}  -',
+    ]
+    for plan in lab.plans:
+        controls = ', '.join(experiment.controls) if lab.has_controls(plan.round) else '-'
+        lines.append(
+            f'{plan.round:>5}  {plan.source:>6}  {plan.kept:>12,}  {plan.density:>8.4f}  {controls}'
+        )
+    lines += [
+        f'{experiment.replicates} replicates, {len(all_of_them)} trainings of '
+        f'{experiment.training_steps:,} steps (rounds above 0 from step {k:,}), '
+        f'{lab.engine} engine',
+        f'results: {run}',
+        f'already there: {len(kept)} of {len(all_of_them)} trainings',
+        f'to do: {left:,} steps, about {_span(left * seconds)} at {1 / seconds:,.0f} steps/s here'
+        if left
+        else 'to do: nothing but the report',
+    ]
+    return '\n'.join(lines)
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f'{seconds:.0f} s'
+    return f'{seconds / 60:.0f} min' if seconds < 7200 else f'{seconds / 3600:.1f} h'
