@@ -4,15 +4,15 @@ Example: tools/lottery --dataset=mnist --data_dir=$TFDS_DATA_DIR --training_step
 """
 
 import sys
-from pathlib import Path
 
-from absl import app, flags
-from experiments import config_flags
+from absl import app, flags, logging
+from experiments import quiet
 
-import lth_keras as lth
-from lth_keras import plan, session
-from lth_keras.laboratory import Laboratory
-from lth_keras.store import Store
+with quiet.starting():
+    from experiments import config_flags
+
+    import lth_keras as lth
+    from lth_keras import plan, session
 
 config_flags.define()
 flags.adopt_module_key_flags(config_flags)
@@ -23,29 +23,24 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise lth.ConfigError(f'unexpected argument {argv[1]!r}; flags are written --name=value')
     experiment = config_flags.configured()
-    session.configure(experiment.threads)
+    with quiet.starting():
+        session.configure(experiment.threads)
     if experiment.dry_run:
-        run = Path(experiment.workdir) / f'{experiment.name()}-{experiment.fingerprint()}'
-        print(plan.describe(Laboratory(experiment), Store(experiment.workdir), run))
+        print(plan.describe(experiment))
         return
     found = lth.find(experiment)
-    print(found.table())
-    print(f'\ntables and plots: {found.directory}')
-    for folder in found.exported.values():
-        print(f'exported ticket:  {folder}')
-    if not found.exported and experiment.export != ('none',):
-        print('exported ticket:  none matches the dense network; --export=ROUND exports any round')
+    print(found.describe())
 
 
 def run() -> None:
     """The command: every expected failure is one line on standard error and exit status 2."""
+    logging.set_verbosity(logging.WARNING)
     try:
         app.run(main, flags_parser=lambda argv: flags.FLAGS(argv))
     except (lth.LotteryError, flags.Error) as e:
         sys.exit(session.failed(e))
     except KeyboardInterrupt:
-        print('interrupted: the same command goes on from the last finished stage', file=sys.stderr)
-        sys.exit(130)
+        sys.exit(session.interrupted())
 
 
 if __name__ == '__main__':

@@ -139,10 +139,12 @@ digits, mnist.
 
     def configuration(self) -> dict[str, Any]:
         """The fields that decide bits, by name."""
+        # A target density is only a number of rounds, except where it decides the counts.
+        counted = {'target_density'} if self.procedure == 'one_shot' else set()
         return {
             item.name: getattr(self, item.name)
             for item in dataclasses.fields(self)
-            if item.metadata['bits']
+            if item.metadata['bits'] or item.name in counted
         }
 
     def fingerprint(self) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,14 @@ class Found:
     def table(self) -> str:
         """Round, density, accuracy and early stop with 95% intervals, controls, verdict."""
         return report.text_table(self.summaries)
+
+    def describe(self) -> str:
+        """The table, and where everything is."""
+        lines = [self.table(), '', f'tables and plots: {self.directory}']
+        lines += [f'exported ticket:  {folder}' for folder in self.exported.values()]
+        if not self.exported:
+            lines.append('exported ticket:  none; --export=ROUND exports the ticket of any round')
+        return '\n'.join(lines)
 
     def ticket(self, name: str | None = None) -> Ticket:
         """An exported ticket; the first one if no name is given."""
@@ -106,25 +114,31 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
     ) as run:
         progress = Progress(plan.steps(lab), quiet)
         rows: list[dict[str, Any]] = []
+        known = plan.recorded(run.directory, store)
         chosen = _Chosen(experiment)
         try:
             for result in search(lab, store, progress):
                 rows.append(result.row)
                 chosen.offer(result)
-                run.write_text(RECORDS, records(lab, rows))
+                known[plan.place(result.row)] = result.row
+                run.write_text(RECORDS, records(lab, known))
         finally:
             progress.close()
             if progress.seconds:
                 run.write_text(TIMINGS, _timings(run, progress))
-        for name, content in report.write_report(rows, experiment.margin).items():
+        # What an earlier command of this run trained stays in its tables.
+        everything = [known[key] for key in sorted(known)]
+        for name, content in report.write_report(everything, experiment.margin).items():
             run.write_text(name, content)
         matching = report.smallest_matching(rows, experiment.margin)
         exported = _export(run, chosen.tickets(rows, len(plans)), lab.data)
-    return Found(run.directory, rows, report.summarise(rows, experiment.margin), exported, matching)
+    summaries = report.summarise(everything, experiment.margin)
+    return Found(run.directory, everything, summaries, exported, matching)
 
 
-def records(lab: Laboratory, rows: list[dict[str, Any]]) -> str:
+def records(lab: Laboratory, known: Mapping[plan.Place, dict[str, Any]]) -> str:
     """The rows with the configuration and the command that makes them, as JSON."""
+    rows = [known[place] for place in sorted(known)]
     configuration = {
         **lab.experiment.configuration(),
         'margin': lab.experiment.margin,
@@ -133,12 +147,27 @@ def records(lab: Laboratory, rows: list[dict[str, Any]]) -> str:
     head = {
         'format': FORMAT,
         'version': VERSION,
-        'command': command(lab.experiment),
+        'command': command(_covering(lab.experiment, rows)),
         'configuration': configuration,
         'identity': {k: v for k, v in lab.identity.items() if k != 'configuration'},
     }
     lines = ',\n'.join('  ' + json.dumps(row, sort_keys=True) for row in rows)
     return json.dumps(head, sort_keys=True, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n'
+
+
+def _covering(experiment: Experiment, rows: list[dict[str, Any]]) -> Experiment:
+    """The experiment with as many rounds, replicates and controls as the rows have."""
+    controls = [row for row in rows if row['variant'] != TICKET]
+    rounds = sorted({row['round'] for row in rows if row['round']})
+    with_controls = sorted({row['round'] for row in controls})
+    return dataclasses.replace(
+        experiment,
+        rounds=max(rounds, default=0),
+        target_density=experiment.configuration().get('target_density'),
+        replicates=1 + max(row['replicate'] for row in rows),
+        controls=tuple(sorted({row['variant'] for row in controls})),
+        control_rounds=() if with_controls == rounds else tuple(with_controls),
+    )
 
 
 def command(experiment: Experiment) -> str:

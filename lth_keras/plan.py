@@ -2,11 +2,15 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from lth_keras.experiment import seeds_of
+from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.laboratory import Laboratory
 from lth_keras.store import Store
+
+Place = tuple[int, int, bool, str, int]
 
 
 def trainings(lab: Laboratory) -> list[tuple[int, int, str]]:
@@ -27,17 +31,19 @@ def steps(lab: Laboratory) -> int:
     return sum(total - (k if number else 0) for _, number, _ in trainings(lab))
 
 
-def finished(run: Path, store: Store) -> set[tuple[int, int, str]]:
-    """The trainings that the run's record names and the store still has."""
+def place(row: Mapping[str, Any]) -> Place:
+    """What tells a row of the records from the others; sorts tickets before controls."""
+    variant = row['variant']
+    return row['replicate'], row['round'], variant != 'ticket', variant, row['draw']
+
+
+def recorded(run: Path, store: Store) -> dict[Place, dict[str, Any]]:
+    """The rows of the run's record whose stages the store still has, by place."""
     try:
         rows = json.loads((run / 'records.json').read_text())['rows']
     except (OSError, ValueError, KeyError):
-        return set()
-    return {
-        (row['replicate'], row['round'], row['variant'])
-        for row in rows
-        if (store.stages / row['stage']).is_dir()
-    }
+        return {}
+    return {place(row): row for row in rows if (store.stages / row['stage']).is_dir()}
 
 
 def probe(lab: Laboratory) -> float:
@@ -54,11 +60,14 @@ def probe(lab: Laboratory) -> float:
     return best
 
 
-def describe(lab: Laboratory, store: Store, run: Path) -> str:
+def describe(experiment: Experiment, lab: Laboratory | None = None) -> str:
     """The plan as text; writes nothing."""
-    experiment = lab.experiment
+    lab = lab or Laboratory(experiment)
+    store = Store(experiment.workdir)
+    run = store.workdir / f'{experiment.name()}-{experiment.fingerprint()}'
     all_of_them = trainings(lab)
-    kept = finished(run, store) & set(all_of_them)
+    rows = recorded(run, store).values()
+    kept = {(r['replicate'], r['round'], r['variant']) for r in rows} & set(all_of_them)
     k = experiment.rewind_step
     left = sum(
         experiment.training_steps - (k if number else 0)

@@ -8,7 +8,7 @@ from lth_keras import errors
 
 
 def configure(threads: int) -> None:
-    """Sets the number of processor threads (0: TensorFlow's own choice) before anything runs.
+    """Sets the number of processor threads (0: TensorFlow's own choice) and starts TensorFlow.
 
     Raises:
       ConfigError: TensorFlow is at work already.
@@ -21,10 +21,17 @@ def configure(threads: int) -> None:
             raise errors.ConfigError(
                 f'threads: expected to be set before TensorFlow starts, but {e}'
             ) from e
+    tf.zeros(()).numpy()  # the first operation looks for devices, and prints what it found
+    tf.get_logger().setLevel('WARNING')
 
 
 def failed(error: Exception) -> int:
-    """Prints an expected failure as one line on standard error; returns the exit status 2."""
-    text = ' '.join(str(error).split('\n')) if '\n  ' not in str(error) else str(error)
-    print(f'error: {text}', file=sys.stderr)
+    """Prints an expected failure on standard error; returns the exit status 2."""
+    print(f'error: {error}', file=sys.stderr)
     return 2
+
+
+def interrupted() -> int:
+    """Says how to go on after Ctrl-C; returns the exit status 130."""
+    print('interrupted: the same command goes on after the last finished stage', file=sys.stderr)
+    return 130

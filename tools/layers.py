@@ -25,9 +25,9 @@ LAYERS = {
     ],
     'run': [
         *['experiment', 'laboratory', 'rounds', 'controls', 'store', 'runs', 'progress'],
-        *['plan', 'find'],
+        *['plan', 'session'],
     ],
-    'use': ['report', 'export', 'tuning', 'docs'],
+    'use': ['report', 'exporting', 'finding', 'tuning'],
 }
 # lth_keras/__init__.py and the experiments lie above all of these, in this order.
 FACADE, DRIVE = 'facade', 'drive'
