@@ -65,7 +65,7 @@ def define(configuration: type = Experiment) -> None:
             flags.DEFINE_boolean(item.name, item.default, text)
             continue
         if isinstance(hint, types.UnionType):
-            hint = typing.Optional[next(a for a in typing.get_args(hint) if a is not type(None))]
+            (hint,) = (a for a in typing.get_args(hint) if a is not type(None))
         parser = _Parser(item.name, hint, item.metadata or _NO_CHECK)
         flags.DEFINE(parser, item.name, item.default, text, serializer=_Serializer())
 

@@ -6,12 +6,12 @@ Example: tools/lottery --dataset=mnist --data_dir=$TFDS_DATA_DIR --training_step
 import sys
 
 from absl import app, flags, logging
+
 from experiments import quiet
 
 with quiet.starting():
-    from experiments import config_flags
-
     import lth_keras as lth
+    from experiments import config_flags
     from lth_keras import plan, session
 
 config_flags.define()

@@ -1,7 +1,7 @@
 """The only import of tfmot and legacy Keras: what the rest of the package builds on.
 
 tfmot lives on Keras 2, which is `tf_keras` beside current TensorFlow. Whatever is private in
-either of them and used here is imported in this file, so that one clear sentence says when it moved.
+either of them and used here is imported in this file: one clear sentence says when it moved.
 """
 
 import os
@@ -48,7 +48,7 @@ def is_graph_network(layer: object) -> bool:
     return isinstance(layer, Model) and bool(getattr(layer, '_is_graph_network', False))
 
 
-class seedable_generators:  # noqa: N801 - reads as a context, like tf.device
+class seedable_generators:
     """Inside, random layers are made with generators that can be reseeded and that XLA honours.
 
     Legacy Keras generators ignore their seeds in compiled code. The user's setting is put back.
@@ -58,7 +58,7 @@ class seedable_generators:  # noqa: N801 - reads as a context, like tf.device
         self._before = backend.is_tf_random_generator_enabled()
         backend.enable_tf_random_generator()
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         if not self._before:
             backend.disable_tf_random_generator()
 

@@ -110,7 +110,7 @@ def removals(
     paths = tuple(path for path in survivors if exact[path] > 0)
     whole = sum(survivors.values()) + outside
     if scope == 'layerwise':
-        pools = [(path,) for path in paths]
+        pools: list[tuple[str, ...]] = [(path,) for path in paths]
     else:
         different = sorted({exact[path] for path in paths})
         if len(different) > 1:
@@ -195,9 +195,7 @@ def remove(scores: Mapping[str, np.ndarray], mask: Mask, pools: Sequence[Pool]) 
     return Mask(kept)
 
 
-def _remove_from(
-    pool: Pool, scores: Mapping[str, np.ndarray], kept: dict[str, np.ndarray]
-) -> int:
+def _remove_from(pool: Pool, scores: Mapping[str, np.ndarray], kept: dict[str, np.ndarray]) -> int:
     """Removes the lowest of one pool from `kept`, in place; returns how many went."""
     where, values = [], []
     for path in pool.paths:

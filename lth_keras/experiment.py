@@ -20,7 +20,7 @@ FORMAT = 1
 
 def field(
     default: Any,
-    help: str,  # noqa: A002 - the word that absl uses
+    help: str,
     known: Registry | Iterable[str] | None = None,
     own: bool = False,
     bits: bool = True,
@@ -104,13 +104,17 @@ digits, mnist.
     rewind_step: int = field(0, 'step whose weights survivors return to; 0 = initial', low=0)
     replicates: int = field(3, 'number of seeds', bits=False, low=1)
     seed: int = field(0, 'seed of the first replicate; the next ones count up', low=0)
-    controls: tuple[str, ...] = field(('reinit',), 'controls beside the ticket', CONTROLS, bits=False)
+    controls: tuple[str, ...] = field(
+        ('reinit',), 'controls beside the ticket', CONTROLS, bits=False
+    )
     control_rounds: tuple[int, ...] = field(
         (), 'rounds with controls; every pruned round if not given', bits=False, low=1
     )
     engine: str = field('auto', 'compiled (XLA) or plain; auto is a fixed rule', engine.ENGINES)
     strategy: str = field('one_device', 'tf.distribute strategy', STRATEGIES)
-    threads: int = field(0, 'threads of the processor; 0 leaves it to TensorFlow', bits=False, low=0)
+    threads: int = field(
+        0, 'threads of the processor; 0 leaves it to TensorFlow', bits=False, low=0
+    )
     label: str = field('', 'name of the run; made from model and data set if not given', bits=False)
     workdir: str = field('runs', 'folder that holds runs and stages', bits=False)
     export: tuple[str, ...] = field(
@@ -119,7 +123,11 @@ digits, mnist.
         bits=False,
     )
     margin: float = field(
-        0.005, 'accuracy (a fraction) that a ticket may lose and still match', bits=False, low=0, high=1
+        0.005,
+        'accuracy (a fraction) that a ticket may lose and still match',
+        bits=False,
+        low=0,
+        high=1,
     )
     dry_run: bool = field(False, 'print the plan and stop', bits=False)
 

@@ -121,15 +121,15 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
                 rows.append(result.row)
                 chosen.offer(result)
                 known[plan.place(result.row)] = result.row
-                run.write_text(RECORDS, records(lab, known))
+                run.write(RECORDS, records(lab, known))
         finally:
             progress.close()
             if progress.seconds:
-                run.write_text(TIMINGS, _timings(run, progress))
+                run.write(TIMINGS, _timings(run, progress))
         # What an earlier command of this run trained stays in its tables.
         everything = [known[key] for key in sorted(known)]
         for name, content in report.write_report(everything, experiment.margin).items():
-            run.write_text(name, content)
+            run.write(name, content)
         matching = report.smallest_matching(rows, experiment.margin)
         exported = _export(run, chosen.tickets(rows, len(plans)), lab.data)
     summaries = report.summarise(everything, experiment.margin)

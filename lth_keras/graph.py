@@ -44,8 +44,10 @@ def check_model(model: Any) -> None:
             'returns a Sequential or functional model'
         )
     if not is_graph_network(model):
-        why = 'not built: give its first layer an input_shape' if not model.built else (
-            'subclassed: write it with the functional API (layers of your own are fine)'
+        why = (
+            'not built: give its first layer an input_shape'
+            if not model.built
+            else ('subclassed: write it with the functional API (layers of your own are fine)')
         )
         raise errors.ModelError(
             f'expected a Sequential or functional model, received {model.name!r}, which is {why}'

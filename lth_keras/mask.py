@@ -1,6 +1,6 @@
 """Masks: which weights of which kernels are kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -98,9 +98,7 @@ class Mask(Mapping[str, np.ndarray]):
 
     def check_fits(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Raises a MaskError that names every kernel on which this mask and `shapes` differ."""
-        problems = [
-            f'no mask for kernel {path!r}' for path in shapes if path not in self._arrays
-        ]
+        problems = [f'no mask for kernel {path!r}' for path in shapes if path not in self._arrays]
         for path, array in self._arrays.items():
             if path not in shapes:
                 problems.append(f'unknown kernel {path!r}: {errors.did_you_mean(path, shapes)}')
@@ -112,7 +110,7 @@ class Mask(Mapping[str, np.ndarray]):
         if problems:
             raise errors.MaskError('the mask does not fit the model: ' + '; '.join(problems))
 
-    def _combined(self, other: 'Mask', operation) -> 'Mask':
+    def _combined(self, other: 'Mask', operation: Callable) -> 'Mask':
         other.check_fits(self.shapes)
         return Mask({path: operation(array, other[path]) for path, array in self.items()})
 
@@ -134,7 +132,7 @@ class Mask(Mapping[str, np.ndarray]):
             and all(np.array_equal(array, other[path]) for path, array in self.items())
         )
 
-    __hash__ = None  # type: ignore[assignment]  # equality is by content; use a digest as key
+    __hash__ = None  # equality is by content; use a digest as key
 
     def __repr__(self) -> str:
         return f'Mask({len(self)} kernels, {self.kept:,} of {self.size:,} kept)'

@@ -182,7 +182,7 @@ class RewindCallback(tf_keras.callbacks.Callback):
         with model.distribute_strategy.scope():
             slots.build(optimizer, model.trainable_variables)
             if self._restores_optimizer and self.snapshot.optimizer:
-                values = self.snapshot.optimizer
+                values = list(self.snapshot.optimizer)
             else:
                 values = slots.fresh(optimizer, model.trainable_variables)
         for variable, value in zip(slots.state(optimizer), values, strict=True):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -169,7 +169,9 @@ def _artefact(trained: Trained) -> Artefact:
     }
     lines = [','.join(CURVE)]
     for step, *values in trained.curve.tolist():
-        lines.append(','.join([str(int(step)), *('' if math.isnan(v) else repr(v) for v in values)]))
+        lines.append(
+            ','.join([str(int(step)), *('' if math.isnan(v) else repr(v) for v in values)])
+        )
     return Artefact(TRAIN, meta, arrays, {'curve.csv': '\n'.join(lines) + '\n'})
 
 
@@ -185,7 +187,7 @@ def _row(
     plan: RoundPlan,
     variant: str,
     key: str,
-    meta: dict[str, Any],
+    meta: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The record of one training, as tables, plots and the verdict read it."""
     mask, final, early = ticket.mask, meta['final'], meta['early_stop']
@@ -209,6 +211,3 @@ def _row(
         'eval_every': lab.experiment.eval_every,
         'stage': key,
     }
-
-
-Hook = Callable[[Round], None]

@@ -36,7 +36,7 @@ class Run:
     directory: Path
     files: Files = DISK
 
-    def write_text(self, name: str, text: str) -> None:
+    def write(self, name: str, content: str | bytes) -> None:
         """Makes or replaces the result `name`, which may lie in a folder: 'curves/0.csv'."""
         parts = [check_name('file name', part) for part in name.split('/')]
         if parts in ([RECORD], [LOCK]):
@@ -44,7 +44,7 @@ class Run:
         path = self.directory.joinpath(*parts)
         if len(parts) > 1:
             ensure_directory(path.parent, self.files)
-        write_file(path, text, self.files)
+        write_file(path, content, self.files)
 
 
 @contextlib.contextmanager

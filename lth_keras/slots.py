@@ -67,7 +67,9 @@ def build(optimizer: Any, variables: Sequence[Any]) -> None:
 def state(optimizer: Any) -> list[Any]:
     """Every variable of the optimizer, its counter included, in a fixed order."""
     variables = optimizer.variables
-    return list(variables() if callable(variables) and not isinstance(variables, list) else variables)
+    return list(
+        variables() if callable(variables) and not isinstance(variables, list) else variables
+    )
 
 
 def learning_rate(optimizer: Any) -> Any:

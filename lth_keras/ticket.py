@@ -60,10 +60,12 @@ class Ticket:
         """
         values = {'start': self.start(), 'early_stop': self.early_stop, 'final': self.final}
         if which not in values:
-            raise errors.ConfigError(f'unknown weights {which!r}: {errors.did_you_mean(which, values)}')
+            raise errors.ConfigError(
+                f'unknown weights {which!r}: {errors.did_you_mean(which, values)}'
+            )
         if values[which] is None:
             raise errors.ConfigError(
-                f"expected a trained ticket for its {which!r} weights, received one that was not "
+                f'expected a trained ticket for its {which!r} weights, received one that was not '
                 "trained; ask for 'start', or train it"
             )
         return Snapshot(self.snapshot.step, values[which]).masked(self.mask)
@@ -83,7 +85,7 @@ class Ticket:
         bare = built(model)
         known = graph.variables(bare)
         self.mask.check_fits({p: tuple(known[p].shape) for p in known if p in self.mask})
-        layer_of = {}
+        layer_of: dict[str, list[str]] = {}
         for path, _ in graph.named_layers(bare):
             for kernel in self.mask:
                 if kernel.startswith(f'{path}/'):

@@ -453,7 +453,9 @@ def test_scores_that_are_missing_or_of_another_shape_name_the_kernel():
     pools = [Pool(('a',), 1)]
     with pytest.raises(MaskError, match="expected scores for kernel 'dense/kernel'"):
         remove({'a': np.ones(4)}, mask, pools)
-    with pytest.raises(MaskError, match=r"'dense/kernel': expected shape \(2, 3\), received \(3, 2\)"):
+    with pytest.raises(
+        MaskError, match=r"'dense/kernel': expected shape \(2, 3\), received \(3, 2\)"
+    ):
         remove({'a': np.ones(4), 'dense/kernel': np.ones((3, 2))}, mask, pools)
 
 

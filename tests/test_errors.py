@@ -6,7 +6,11 @@ import pytest
 
 from lth_keras import errors
 
-FAMILY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
+FAMILY = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if kind.__module__ == errors.__name__
+]
 
 
 @pytest.mark.parametrize('kind', FAMILY, ids=lambda kind: kind.__name__)

@@ -129,13 +129,13 @@ def test_every_misfit_is_named_in_one_error():
 @pytest.mark.parametrize(
     'other', [{'a': [[1, 0]]}, {'b': [[1, 0], [0, 1]]}, {}, {'a': [[1, 0], [0, 1]], 'b': [1]}]
 )
-@pytest.mark.parametrize(
-    'operation', [lambda a, b: a & b, lambda a, b: a | b, lambda a, b: a <= b]
-)
+@pytest.mark.parametrize('operation', [lambda a, b: a & b, lambda a, b: a | b, lambda a, b: a <= b])
 def test_unlike_masks_are_neither_combined_nor_compared(operation, other):
     with pytest.raises(MaskError, match='does not fit'):
         operation(DIAGONAL, Mask(other))
 
 
 def test_repr_counts():
-    assert repr(Mask.ones({'a': (300, 100), 'b': (10,)})) == 'Mask(2 kernels, 30,010 of 30,010 kept)'
+    assert (
+        repr(Mask.ones({'a': (300, 100), 'b': (10,)})) == 'Mask(2 kernels, 30,010 of 30,010 kept)'
+    )

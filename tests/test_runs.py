@@ -77,8 +77,8 @@ def test_a_run_keeps_its_record_and_its_results(tmp_path):
     for text in ('one', 'two'):
         with store.open_run('lenet', 'ab12', IDENTITY) as run:
             assert run.directory == tmp_path / 'lenet-ab12'
-            run.write_text('results.csv', text)
-            run.write_text('curves/0.csv', text)
+            run.write('results.csv', text)
+            run.write('curves/0.csv', text)
     assert (run.directory / 'curves' / '0.csv').read_text() == 'two'
     names = ['curves', 'lock', 'results.csv', 'run.json']
     assert sorted(path.name for path in run.directory.iterdir()) == names
@@ -90,7 +90,7 @@ def test_a_run_keeps_its_record_and_its_results(tmp_path):
 def test_a_result_cannot_leave_the_run_or_replace_its_record(tmp_path, name):
     with Store(tmp_path, FAST).open_run('lenet', 'ab12', IDENTITY) as run:
         with pytest.raises(StoreError):
-            run.write_text(name, '')
+            run.write(name, '')
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_temporary_files_of_this_run_are_removed_and_those_of_others_are_not(tmp
         store = Store(tmp_path, FAST)
         with pytest.raises(KeyboardInterrupt):
             with store.open_run('lenet', fingerprint, IDENTITY) as run:
-                run.write_text('curves/0.csv', 'done')
+                run.write('curves/0.csv', 'done')
                 store.files = Dying()
                 with pytest.raises(KeyboardInterrupt):
                     store.get_or('mask', INPUTS, mask)
@@ -252,7 +252,7 @@ def test_temporary_files_of_this_run_are_removed_and_those_of_others_are_not(tmp
 def attempt(store: Store) -> None:
     with store.open_run('lenet', 'ab12', IDENTITY) as run:
         store.get_or('mask', INPUTS, mask)
-        run.write_text('results.csv', 'one')
+        run.write('results.csv', 'one')
 
 
 @pytest.mark.parametrize('place', ['work', 'work/stages', 'work/lenet-ab12', ''])
@@ -297,7 +297,7 @@ def test_a_full_disk_keeps_what_was_finished(tmp_path):
         with pytest.raises(StoreError, match='No space left.*finished stages are kept'):
             store.get_or('mask', {**INPUTS, 'round': 2}, mask)
         with pytest.raises(StoreError, match='results.csv .No space left'):
-            run.write_text('results.csv', 'two')
+            run.write('results.csv', 'two')
     assert (run.directory / 'results.csv').read_text() == 'one'
     assert len(list(store.stages.iterdir())) == 1
 

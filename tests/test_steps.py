@@ -109,7 +109,9 @@ def test_the_caller_cannot_change_a_later_batch():
 
 @pytest.mark.parametrize('size', [0, -1, 6])
 def test_batch_size_out_of_range_names_both_numbers(size):
-    with pytest.raises(ConfigError, match=f'between 1 and the 5 training examples, received {size}'):
+    with pytest.raises(
+        ConfigError, match=f'between 1 and the 5 training examples, received {size}'
+    ):
         Epochs(5, size, 0)
 
 
@@ -129,9 +131,7 @@ def test_marks_by_hand(start, stop, every, extra, expected):
 
 
 @examples
-@given(
-    st.integers(0, 100), st.integers(0, 100), st.integers(1, 50), st.lists(st.integers(0, 250))
-)
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(1, 50), st.lists(st.integers(0, 250)))
 def test_marks(start, length, every, extra):
     stop = start + length
     found = marks(start, stop, every, extra)

@@ -38,7 +38,8 @@ def criterion(*needs: str) -> Callable:
     """Marks a function `Evidence -> kernel path -> score` as a criterion needing such evidence.
 
     >>> @criterion('final')
-    ... def twice(evidence): 'Keeps large ones.'; return {p: 2 * w for p, w in evidence.final.items()}
+    ... def twice(evidence):
+    ...     return {path: 2 * w for path, w in evidence.final.items()}
     >>> twice.needs, twice(Evidence(final={'a': np.array([1.0])}))
     (('final',), {'a': array([2.])})
     """

@@ -86,7 +86,8 @@ def _checked(
     x, y = np.asarray(part[0], np.float32), np.asarray(part[1])
     if len(x) != len(y) or not len(x):
         raise errors.DataError(
-            f'{name}: expected as many labels as inputs, received {len(x)} inputs and {len(y)} labels'
+            f'{name}: expected as many labels as inputs, received {len(x)} inputs and '
+            f'{len(y)} labels'
         )
     bad = int(np.count_nonzero(~np.isfinite(x)))
     if bad:

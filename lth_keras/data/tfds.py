@@ -1,6 +1,7 @@
 """Data sets of TensorFlow Datasets, read from where they lie; downloads only on request."""
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def load(name: str, data_dir: str, download: bool, validation: int) -> Source:
     return Source(name, scaled['train'], scaled['test'], classes, validation)
 
 
-def _fetch(tfds, builder, name: str, folder: str) -> None:
+def _fetch(tfds: Any, builder: Any, name: str, folder: str) -> None:
     tfds.core.download.downloader.MAX_RETRIES = DOWNLOAD_RETRIES
     try:
         builder.download_and_prepare()

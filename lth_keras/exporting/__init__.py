@@ -19,7 +19,7 @@ FORMATS = Registry('format', [saved_model])
 def export(
     thing: Ticket | Model,
     directory: str | Path,
-    format: str = 'saved_model',  # noqa: A002 - the word that users know
+    format: str = 'saved_model',
     weights: str = 'early_stop',
     samples: np.ndarray | None = None,
 ) -> Path:

@@ -122,7 +122,7 @@ def _structure(model: Model, known: set[int]) -> dict[int, str]:
         i for i, call in enumerate(calls) if id(call.layer) in known and _has_kernel(call.layer)
     }
     kinds: dict[int, str] = {}
-    for i, call in enumerate(calls):
+    for call in calls:
         if _is_addition(call.layer):
             for branch in call.inputs:
                 others = [other for other in call.inputs if other != branch]
@@ -156,9 +156,7 @@ def _last_kernel(calls: list[graph.Call], i: int, prunable: set[int]) -> int | N
     return i
 
 
-def _is_shortcut(
-    calls: list[graph.Call], i: int, others: list[int], prunable: set[int]
-) -> bool:
+def _is_shortcut(calls: list[graph.Call], i: int, others: list[int], prunable: set[int]) -> bool:
     layer = calls[i].layer
     if not isinstance(layer, Conv) or set(layer.kernel_size) != {1} or len(calls[i].inputs) != 1:
         return False

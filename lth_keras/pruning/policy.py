@@ -85,7 +85,9 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
         self.rates: dict[str, Any] = {
             'dense': allocation.fraction(rate, 'rate'),
             'conv': allocation.fraction(conv, 'conv_rate'),
-            'output': half if output_rate is None else allocation.fraction(output_rate, 'output_rate'),
+            'output': half
+            if output_rate is None
+            else allocation.fraction(output_rate, 'output_rate'),
             'shortcut': allocation.fraction(
                 conv if shortcut_rate is None else shortcut_rate, 'shortcut_rate'
             ),

@@ -43,7 +43,7 @@ class MaskedLayer(PruneLowMagnitude):
       kernels: attribute paths of the weights to hold, such as 'kernel' or 'cell/kernel'.
     """
 
-    def __init__(self, layer: Any, kernels: Sequence[str] = ('kernel',), **kwargs):
+    def __init__(self, layer: Any, kernels: Sequence[str] = ('kernel',), **kwargs: Any):
         self._kernels = tuple(kernels)
         kwargs.pop('name', None)
         kwargs.pop('pruning_schedule', None)

@@ -36,7 +36,9 @@ def rebuilt(model: Model, held: Mapping[str, Sequence[str]] | None = None) -> Mo
     return copy
 
 
-def _clone(layer: Any, paths: Mapping[int, str], held: Mapping[str, Sequence[str]], clone) -> Any:
+def _clone(
+    layer: Any, paths: Mapping[int, str], held: Mapping[str, Sequence[str]], clone: Any
+) -> Any:
     if is_graph_network(layer):
         return tf_keras.models.clone_model(layer, clone_function=clone)
     bare = graph.unwrap(layer)

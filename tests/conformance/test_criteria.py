@@ -149,9 +149,7 @@ def the_place_does_not_matter(subject):
     """Units in another order have the same masks in that order (all scores are distinct)."""
     order = {p: np.random.default_rng(1).permutation(shape[-1]) for p, shape in SHAPES.items()}
     before = pruned(scores(subject, evidence()))
-    moved = pruned(
-        scores(subject, evidence(change=lambda path, array: array[..., order[path]]))
-    )
+    moved = pruned(scores(subject, evidence(change=lambda path, array: array[..., order[path]])))
     expected = Mask({path: array[..., order[path]] for path, array in before.items()})
     ensure(moved == expected, 'the mask depends on where a weight lies')
 
@@ -271,7 +269,9 @@ def by_counting(score, mask, rate):
 
 def by_threshold(score, mask, rate):
     """Known to be bad: keeps what is above the quantile, so all that ties goes (or stays)."""
-    return Mask({p: kept & (score[p] > np.quantile(score[p][kept], rate)) for p, kept in mask.items()})
+    return Mask(
+        {p: kept & (score[p] > np.quantile(score[p][kept], rate)) for p, kept in mask.items()}
+    )
 
 
 def by_inclusive_threshold(score, mask, rate):

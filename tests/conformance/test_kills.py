@@ -1,4 +1,4 @@
-"""Promise 5 with real SIGKILLs: whenever the command dies, the same command ends with equal bits."""
+"""Promise 5 with real SIGKILLs: whenever the command dies, the same command ends alike."""
 
 import hashlib
 import os

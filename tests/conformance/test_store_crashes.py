@@ -174,7 +174,7 @@ class Witness:
 
     def text(self, run: Run, name: str, text: str) -> None:
         self.texts.setdefault(name, {None}).add(text)  # while it is written: the old or the new
-        run.write_text(name, text)
+        run.write(name, text)
         self.texts[name] = {text}
 
     def check_texts(self, directory: Path) -> None:

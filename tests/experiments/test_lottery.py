@@ -91,7 +91,7 @@ def test_the_dry_run_writes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'expected'),
     [
-        (['--datset=digits'], "Did you mean: dataset"),
+        (['--datset=digits'], 'Did you mean: dataset'),
         (['--model=lenet'], "did you mean 'lenet_300_100'"),
         (['--workdir=/dev/null'], 'received a file'),
         (['--dataset=mnist', '--data_dir=nowhere'], "below 'nowhere'"),
@@ -130,7 +130,9 @@ def test_a_corrupted_stage_is_named_and_kept(tmp_path):
 
 def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path):
     # A file-size limit below the size of the records stands for a disk that fills up.
-    command = ' '.join([sys.executable, '-m', 'experiments.lottery', *TINY, f'--workdir={tmp_path}'])
+    command = ' '.join(
+        [sys.executable, '-m', 'experiments.lottery', *TINY, f'--workdir={tmp_path}']
+    )
     env = {**os.environ, 'PYTHONPATH': str(ROOT)}
     limited = subprocess.run(
         ['bash', '-c', f'ulimit -f 3; exec {command}'],
