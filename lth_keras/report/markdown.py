@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lth_keras import errors, verdict
+from lth_keras.report.claims import claims_table
 from lth_keras.report.plots import result_png
 from lth_keras.report.summary import summarise
 from lth_keras.report.table import markdown_table
@@ -16,7 +17,7 @@ VERSION = 1
 RECORDS = pathlib.PurePath('docs', 'records')
 
 # Alone on their lines only, so that a sentence may mention a marker.
-_MARKER = re.compile(r'^<!-- (/?)table:([\w-]+) -->[ \t]*$', re.MULTILINE)
+_MARKER = re.compile(r'^<!-- (/?)((?:table|claims):[\w-]+) -->[ \t]*$', re.MULTILINE)
 
 
 def load_record(path: str | pathlib.Path) -> dict[str, Any]:
@@ -66,11 +67,11 @@ def record_block(record: dict[str, Any]) -> str:
 
 
 def fill(text: str, render: Callable[[str], str]) -> tuple[str, list[str]]:
-    """Replaces every block between `table` markers by `render(name)`.
+    """Replaces every block between markers (`table:NAME`, `claims:NAME`) by `render(marker)`.
 
     Args:
         text: a Markdown page.
-        render: name -> content of the block, ending in a newline.
+        render: marker -> content of the block, ending in a newline.
 
     Returns:
         The new text, and the names of the blocks that changed.
@@ -80,14 +81,14 @@ def fill(text: str, render: Callable[[str], str]) -> tuple[str, list[str]]:
 
     >>> page = 'a\\n<!-- table:x -->\\nold\\n<!-- /table:x -->\\nb\\n'
     >>> fill(page, lambda name: f'new {name}\\n')
-    ('a\\n<!-- table:x -->\\nnew x\\n<!-- /table:x -->\\nb\\n', ['x'])
+    ('a\\n<!-- table:x -->\\nnew table:x\\n<!-- /table:x -->\\nb\\n', ['table:x'])
     """
     pieces, stale, position = [], [], 0
     opened: re.Match | None = None
     for marker in _MARKER.finditer(text):
         closing, name = marker[1] == '/', marker[2]
         if closing != (opened is not None) or (opened and opened[2] != name):
-            expected = f'<!-- /table:{opened[2]} -->' if opened else 'an opening marker'
+            expected = f'<!-- /{opened[2]} -->' if opened else 'an opening marker'
             line = text.count('\n', 0, marker.start()) + 1
             raise errors.LotteryError(f'line {line}: expected {expected}, received {marker[0]}')
         if not closing:
@@ -100,8 +101,11 @@ def fill(text: str, render: Callable[[str], str]) -> tuple[str, list[str]]:
             pieces.append(content)
             position, opened = marker.start(), None
     if opened:
-        raise errors.LotteryError(f'expected <!-- /table:{opened[2]} -->, received the end of file')
+        raise errors.LotteryError(f'expected <!-- /{opened[2]} -->, received the end of file')
     return ''.join([*pieces, text[position:]]), stale
+
+
+BLOCKS = {'table': record_block, 'claims': lambda record: claims_table(record['rows'])}
 
 
 def update(root: str | pathlib.Path, write: bool) -> list[str]:
@@ -125,13 +129,14 @@ def update(root: str | pathlib.Path, write: bool) -> list[str]:
         if path.name == 'records.json'
     }
 
-    def render(name: str) -> str:
+    def render(marker: str) -> str:
+        kind, name = marker.split(':')
         if name not in records:
             raise errors.LotteryError(
-                f'expected {RECORDS / name}/records.json of marker table:{name}, received no such '
+                f'expected {RECORDS / name}/records.json of marker {marker}, received no such '
                 f'file; {errors.did_you_mean(name, records)}'
             )
-        return record_block(records[name])
+        return BLOCKS[kind](records[name])
 
     changes = []
     for page in [root / 'README.md', *sorted((root / 'docs').glob('*.md'))]:
@@ -143,7 +148,7 @@ def update(root: str | pathlib.Path, write: bool) -> list[str]:
             new, stale = fill(text, render)
         except errors.LotteryError as error:
             raise errors.LotteryError(f'{place}: {error}') from error
-        changes += [f'{place}: table:{name}' for name in stale]
+        changes += [f'{place}: {marker}' for marker in stale]
         if write and stale:
             page.write_text(new, encoding='utf-8', newline='\n')
     for name, record in records.items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import errors
+from lth_keras import errors, graph
 from lth_keras._compat import layers, tf_keras, tfmot
 from lth_keras.pruning import (
     MaskedLayer,
@@ -60,15 +60,8 @@ def test_strip_pruning_gives_a_plain_model(build):
     model, x, _ = masked(build)
     plain = strip_pruning(model)
     np.testing.assert_array_equal(plain(x), model(x))
-    flat = [layer for path, layer in nets_layers(plain)]
-    assert not any(isinstance(layer, MaskedLayer) for layer in flat)
+    assert not any(isinstance(layer, MaskedLayer) for _, layer in graph.named_layers(plain))
     assert nets.unlike(wrapping.read(model), wrapping.read(plain)) == []
-
-
-def nets_layers(model):
-    from lth_keras import graph
-
-    return graph.named_layers(model)
 
 
 @each_builder
