@@ -26,10 +26,10 @@ def main(argv: list[str]) -> None:
     with quiet.starting():
         session.configure(experiment.threads)
     if experiment.dry_run:
-        print(plan.describe(experiment))
+        session.say(plan.describe(experiment))
         return
     found = lth.find(experiment)
-    print(found.describe())
+    session.say(found.describe(), kept=str(found.directory / 'table.txt'))
 
 
 def run() -> None:

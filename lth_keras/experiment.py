@@ -1,8 +1,13 @@
 """The frozen configuration of a search; flags, help texts and fingerprint follow from it."""
 
+import contextlib
 import dataclasses
+import math
+import typing
 from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
 
 from lth_keras import allocation, digests, engine, errors
 from lth_keras.controls import CONTROLS
@@ -132,8 +137,14 @@ digits, mnist.
     dry_run: bool = field(False, 'print the plan and stop', bits=False)
 
     def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
         for item in dataclasses.fields(self):
-            check(item.name, getattr(self, item.name), item.metadata)
+            given = getattr(self, item.name)
+            with contextlib.suppress(TypeError):  # what cannot be compared is refused by type
+                check(item.name, given, item.metadata)
+            value = typed(item.name, given, hints[item.name])
+            check(item.name, value, item.metadata)
+            object.__setattr__(self, item.name, value)
         if self.rewind_step >= self.training_steps:
             raise errors.ConfigError(
                 f'rewind_step: expected a step before the end of training '
@@ -175,6 +186,29 @@ digits, mnist.
         return self.label or '-'.join(parts)
 
 
+_KINDS = {str: 'a text', int: 'a whole number', float: 'a number', bool: 'True or False'}
+
+
+def typed(name: str, value: Any, hint: Any) -> Any:
+    """The value in the one form of its field: 1 is 1.0 where a float is declared, a list a tuple.
+
+    Raises:
+      ConfigError: a value of another type.
+    """
+    kinds = [a for a in typing.get_args(hint) if a is not Ellipsis] or [hint]
+    if typing.get_origin(hint) is tuple:
+        entries = tuple(value) if isinstance(value, list | tuple) else (value,)
+        return tuple(typed(name, entry, kinds[0]) for entry in entries)
+    if value is None and type(None) in kinds:
+        return None
+    kind = kinds[0]
+    value = value.item() if isinstance(value, np.generic) else value
+    fits = isinstance(value, int | float if kind is float else kind)
+    if not fits or (kind is not bool and isinstance(value, bool)):
+        raise errors.ConfigError(f'{name}: expected {_KINDS[kind]}, received {value!r}')
+    return kind(value)
+
+
 def check(name: str, value: Any, metadata: Any) -> None:
     """Raises a ConfigError unless `value` is one that the field may have."""
     if isinstance(value, tuple):
@@ -195,7 +229,7 @@ def check(name: str, value: Any, metadata: Any) -> None:
     if value is None or (low is None and high is None):
         return
     below = low is not None and (value <= low if metadata['open'] else value < low)
-    if below or (high is not None and value >= high) or value != value:
+    if below or (high is not None and value >= high) or not math.isfinite(value):
         raise errors.ConfigError(f'{name}: expected a number {_range(metadata)}, received {value}')
 
 

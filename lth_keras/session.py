@@ -1,5 +1,6 @@
 """The process as a whole: threads, and how it ends."""
 
+import os
 import sys
 
 import tensorflow as tf
@@ -23,6 +24,25 @@ def configure(threads: int) -> None:
             ) from e
     tf.zeros(()).numpy()  # the first operation looks for devices, and prints what it found
     tf.get_logger().setLevel('WARNING')
+
+
+def say(text: str, kept: str = '') -> None:
+    """Prints a result; a full disk or a closed pipe behind standard output is an expected failure.
+
+    Args:
+      text: what to print.
+      kept: where the same can be read, for the error.
+
+    Raises:
+      StoreError: standard output cannot be written.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as e:
+        # Python flushes again when it ends, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        where = f'; it is in {kept}' if kept else ''
+        raise errors.StoreError(f'cannot write to standard output ({e.strerror}){where}') from e
 
 
 def failed(error: Exception) -> int:

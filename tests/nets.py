@@ -109,7 +109,9 @@ def random_mask(model, density=0.5, seed=0):
     rng = np.random.default_rng(seed)
     arrays = {}
     for path, weight, _ in held_kernels(model):
-        kept = np.arange(int(np.prod(weight.shape))) % 100 < density * 100
+        size = int(np.prod(weight.shape))
+        kept = np.arange(size) < round(density * size)
+        assert 0 < kept.sum() < size
         arrays[path] = rng.permutation(kept).reshape(weight.shape)
     return Mask(arrays)
 

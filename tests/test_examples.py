@@ -22,7 +22,10 @@ def test_every_example_of_readme_and_guide_runs(tmp_path, monkeypatch, capsys):
     assert 'pruned 9,940 of 50,200 weights' in said
     assert space['model'].evaluate(*space['test'], verbose=0)[1] > 0.8
     assert (tmp_path / 'ticket' / 'saved_model.pb').exists()
-    exec(readme[1].replace('training_steps=200)', 'training_steps=200, replicates=2, quiet=True)'), space)
+    exec(
+        readme[1].replace('training_steps=200)', 'training_steps=200, replicates=2, quiet=True)'),
+        space,
+    )
     said = capsys.readouterr().out
     assert 'verdict' in said and 'density' in said
     if not space['found'].exported:

@@ -189,7 +189,6 @@ def test_exports_that_cannot(value):
         ('learning_rate', '1e-3'),
         ('controls', 'reinit'),
         ('control_rounds', 3),
-        ('include', 'dense/kernel'),
         ('export', 'none'),
         ('criterion', len),
     ],

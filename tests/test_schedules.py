@@ -240,6 +240,16 @@ def test_one_shot_to_shares_the_loss_as_the_iterations_do():
         assert abs(pool.count - expected.count) <= 7
 
 
+def test_one_shot_to_gives_whole_weights_to_the_largest_remainders():
+    # 11 of 21 at equal rates: shares of 5.24 and 5.76 weights.
+    for sizes in ({'a': 10, 'b': 11}, {'b': 11, 'a': 10}):
+        (plan,) = one_shot_to(Counting(sizes, dict.fromkeys('ab', 0.2)), 0.524)
+        kept = {
+            path: n - p.count for p in plan.pools for path, n in sizes.items() if path in p.paths
+        }
+        assert kept == {'a': 5, 'b': 6}
+
+
 def test_one_shot_to_holds_the_floor_and_what_is_left_out():
     counting = Counting({'a': 1000, 'tiny': 2, 'out': 50}, {'a': 0.2, 'tiny': 0.9, 'out': 0})
     (plan,) = one_shot_to(counting, Fraction(60, 1052))

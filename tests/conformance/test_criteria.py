@@ -8,6 +8,7 @@ only its table of about ten weights in tests/criteria.
 import itertools
 import json
 import random
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -305,7 +306,7 @@ def counts_are_exact(prune, score):
     for number in range(3):
         after = prune(score, mask, 0.29)
         for path, had in mask.survivors.items():
-            lost, expected = had - after.survivors[path], (29 * had + 50) // 100
+            lost, expected = had - after.survivors[path], round(Fraction(29, 100) * had)
             ensure(lost == expected, f'{path}: {lost} of {had} went, not {expected}')
         ensure(after <= mask, f'a pruned weight came back in round {number + 1}')
         mask, score = after, {path: array[..., ::-1] for path, array in score.items()}

@@ -4,6 +4,7 @@ A folder's file that is not in its table is forgotten; a table that this exam do
 escape it. Both fail here.
 """
 
+import inspect
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lth_keras.allocation import ROUNDINGS
 from lth_keras.controls import CONTROLS
 from lth_keras.criteria import CRITERIA
 from lth_keras.data import DATASETS
+from lth_keras.exporting import FORMATS
 from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.registry import Registry
@@ -34,6 +36,7 @@ REGISTRIES = {
     'ROUNDINGS': (ROUNDINGS, set()),
     'OPTIMIZERS': (OPTIMIZERS, set()),
     'STRATEGIES': (STRATEGIES, set()),
+    'FORMATS': (FORMATS, set()),
 }
 FOLDERS = {'criteria': CRITERIA, 'controls': CONTROLS, 'data': DATASETS, 'models': MODELS}
 MEMBERS = [
@@ -55,9 +58,12 @@ def shortcomings(registry, name, wanted):
         found.append('percent: fractions lie in [0, 1]')
     if [registry.summary(other) for other in registry].count(summary) > 1:
         found.append('the summary of another entry')
-    if EXAMPLE in wanted and not re.search(r'>>> .*\n( *\.\.\. .*\n)* *[^\s>].*\d', text):
+    paragraphs = [inspect.cleandoc(part) for part in inspect.cleandoc(text).split('\n\n')]
+    examples = [part for part in paragraphs if '>>> ' in part]
+    if EXAMPLE in wanted and not any(re.search(r'\d', part.splitlines()[-1]) for part in examples):
         found.append('no example with numbers')
-    if SOURCE in wanted and not re.search(r'\n *Source: .*(.*\n?)*\b(19|20)\d\d\b', text):
+    sources = [part for part in paragraphs if part.startswith('Source: ')]
+    if SOURCE in wanted and not any(re.search(r'\b(19|20)\d\d\b', part) for part in sources):
         found.append('no line "Source: authors, title, year"')
     return found
 

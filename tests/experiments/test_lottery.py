@@ -109,6 +109,20 @@ def test_bad_input_is_one_line_that_says_what_to_do(arguments, expected, tmp_pat
     assert expected in refused(*arguments)
 
 
+def test_a_full_disk_behind_standard_output_is_one_line(tmp_path):
+    command = [sys.executable, '-m', 'experiments.lottery', *TINY, f'--workdir={tmp_path}']
+    env = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    with open('/dev/full', 'w') as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env
+        )
+    assert done.returncode == 2 and 'Traceback' not in done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith('error: '))
+    assert 'No space left on device' in line and 'table.txt' in line
+    (run,) = (path for path in tmp_path.iterdir() if path.name != 'stages')
+    assert 'verdict' in (run / 'table.txt').read_text()
+
+
 def test_a_label_means_one_configuration(tmp_path):
     first = lottery(*TINY, f'--workdir={tmp_path}', '--label=mine', '--rounds=0', '--replicates=1')
     assert first.returncode == 0, first.stderr
