@@ -106,6 +106,11 @@ def removals(
     if scope not in SCOPES:
         raise errors.MaskError(f'unknown scope {scope!r}: {errors.did_you_mean(scope, SCOPES)}')
     rule = ROUNDINGS.get(rounding)
+    missing = [path for path in survivors if path not in rates]
+    if missing:
+        raise errors.MaskError(
+            f'no rate for kernel {missing[0]!r}: {errors.did_you_mean(missing[0], rates)}'
+        )
     exact = {path: fraction(rates[path], f'rate of {path!r}') for path in survivors}
     paths = tuple(path for path in survivors if exact[path] > 0)
     whole = sum(survivors.values()) + outside
@@ -185,6 +190,8 @@ def remove(scores: Mapping[str, np.ndarray], mask: Mask, pools: Sequence[Pool]) 
     """
     _check_scores(scores, mask)
     kept = {path: array.copy() for path, array in mask.items()}
+    for pool in pools:
+        _check_pool(pool, mask)
     removed = sum(_remove_from(pool, scores, kept) for pool in pools)
     if not removed:
         sizes = ', '.join(f'{path} ({n} left)' for path, n in mask.survivors.items())
@@ -193,6 +200,20 @@ def remove(scores: Mapping[str, np.ndarray], mask: Mask, pools: Sequence[Pool]) 
             'stop after fewer rounds'
         )
     return Mask(kept)
+
+
+def _check_pool(pool: Pool, mask: Mask) -> None:
+    unknown = [path for path in pool.paths if path not in mask]
+    if unknown:
+        raise errors.MaskError(
+            f'unknown kernel {unknown[0]!r}: {errors.did_you_mean(unknown[0], mask)}'
+        )
+    most = sum(mask.survivors[path] for path in pool.paths) - len(pool.paths)
+    if not 0 <= pool.count <= max(0, most):
+        raise errors.MaskError(
+            f'pool of {", ".join(pool.paths)}: expected between 0 and {most} weights to remove '
+            f'(one stays in each kernel), received {pool.count}'
+        )
 
 
 def _remove_from(pool: Pool, scores: Mapping[str, np.ndarray], kept: dict[str, np.ndarray]) -> int:

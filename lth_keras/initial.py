@@ -11,7 +11,7 @@ from lth_keras import errors, graph, seeds
 from lth_keras._compat import Model, tf_keras
 from lth_keras.pruning import wrapping
 from lth_keras.pruning.kernels import kernels
-from lth_keras.pruning.policy import built
+from lth_keras.pruning.wrapping import built
 
 Values = dict[str, np.ndarray]
 

@@ -28,7 +28,7 @@ from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.mask import Mask
 from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.pruning import PruningPolicy
-from lth_keras.pruning.policy import built
+from lth_keras.pruning.wrapping import built
 
 LIBRARIES = ('tensorflow', 'tf_keras', 'tensorflow-model-optimization', 'numpy', 'lth_keras')
 

@@ -52,12 +52,18 @@ class Registry(Mapping[str, Any]):
         if isinstance(name, str) and ':' in name:
             module, _, attribute = name.partition(':')
             try:
-                return getattr(importlib.import_module(module), attribute)
-            except (ImportError, AttributeError) as e:
+                found = getattr(importlib.import_module(module), attribute)
+            except (ImportError, AttributeError, ValueError, TypeError) as e:
                 raise errors.ConfigError(
                     f'{self.kind} {name!r}: expected package.module:function, but {e}; run from '
                     'the folder that holds the module, or add it to PYTHONPATH'
                 ) from e
+            if not callable(found):
+                raise errors.ConfigError(
+                    f'{self.kind} {name!r}: expected package.module:function, received a '
+                    f'{type(found).__name__}; name a function'
+                )
+            return found
         return self.get(name)
 
     def summary(self, name: str) -> str:

@@ -42,10 +42,13 @@ class Counting:
         if isinstance(survivors, int):
             # Global counts need totals only: which kernel loses them is known after training.
             paths = tuple(p for p in self.sizes if fraction(self.rates[p]) > 0)
-            one = {'*': survivors}
-            rate = {'*': self.rates[paths[0]]} if paths else {'*': 0}
-            found = removals(one, rate, 'global', self.rounding, self.outside)
-            lost = min(sum(p.count for p in found), survivors - len(paths))
+            if not paths:
+                return (), survivors
+            fixed = sum(size for path, size in self.sizes.items() if path not in paths)
+            left = {'*': survivors - fixed}
+            rate = {'*': self.rates[paths[0]]}
+            found = removals(left, rate, 'global', self.rounding, self.outside + fixed)
+            lost = max(0, min(sum(p.count for p in found), survivors - fixed - len(paths)))
             return (Pool(paths, lost),), survivors - lost
         pools = tuple(removals(survivors, self.rates, self.scope, self.rounding, self.outside))
         return pools, sum(survivors.values()) - sum(pool.count for pool in pools)
@@ -110,10 +113,19 @@ def rounds_to(counting: Counting, target: float) -> int:
     """
     goal = _target(target)
     for number in range(1, MOST_ROUNDS + 1):
-        plan = iterative(counting, number)[-1]
+        try:
+            plan = iterative(counting, number)[-1]
+        except errors.ConfigError as e:
+            least = iterative(counting, number - 1)[-1].density if number > 1 else 1.0
+            raise errors.ConfigError(
+                f'target density {target} is not reached: these rates stop at {least:.2g}, after '
+                f'{number - 1} rounds; ask for a density above it'
+            ) from e
         if Fraction(plan.kept, plan.size) <= goal:
             return number
-    raise errors.ConfigError(f'density {target} is not reached within {MOST_ROUNDS} rounds')
+    raise errors.ConfigError(
+        f'target density {target} is not reached within {MOST_ROUNDS} rounds; raise the rates'
+    )
 
 
 def one_shot_to(counting: Counting, target: float) -> list[RoundPlan]:
@@ -132,6 +144,11 @@ def one_shot_to(counting: Counting, target: float) -> list[RoundPlan]:
     rates = {path: float(fraction(counting.rates[path])) for path in counting.sizes}
     paths = [path for path, rate in rates.items() if rate > 0]
     fixed = sum(n for path, n in counting.sizes.items() if path not in paths)
+    if kept == size:
+        raise errors.ConfigError(
+            f'target density {target}: expected at least one of {size} weights to go, received a '
+            'target that keeps them all; ask for a smaller density'
+        )
     if kept < fixed + len(paths):
         raise errors.ConfigError(
             f'target density {target}: expected at least {fixed + len(paths)} of {size} weights '
@@ -172,12 +189,18 @@ def _target(target: float) -> Fraction:
 
 
 def resetting(counting: Counting, rounds: int, target: float | None) -> list[RoundPlan]:
-    """Every round prunes the last one's network and returns to the rewind point (strategy 1)."""
+    """Every round prunes the last one's network and returns to the rewind point (strategy 1).
+
+    Source: Frankle & Carbin 2019, section 2 and appendix B.
+    """
     return iterative(counting, rounds if target is None else rounds_to(counting, target))
 
 
 def one_shot_procedure(counting: Counting, rounds: int, target: float | None) -> list[RoundPlan]:
-    """Every round prunes the dense network at once and returns to the rewind point."""
+    """Every round prunes the dense network at once and returns to the rewind point.
+
+    Source: Frankle & Carbin 2019, section 2, one-shot pruning.
+    """
     return one_shot(counting, rounds) if target is None else one_shot_to(counting, target)
 
 

@@ -9,7 +9,7 @@ def derive(seed: int, purpose: str, *key: str | int) -> int:
     """The 31-bit seed of one random draw, from the replicate's seed and the draw's purpose.
 
     `sha256("seed|purpose|key...")`, first four bytes, top bit dropped. Equal inputs give equal
-    seeds on every machine; any other input gives an unrelated one.
+    seeds on every machine, others unrelated ones. The parts enter as text: 1 is '1'.
 
     Args:
       seed: the replicate's seed (or the split's), any integer.

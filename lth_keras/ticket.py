@@ -11,7 +11,7 @@ from lth_keras import artefact, errors, graph
 from lth_keras._compat import Model
 from lth_keras.mask import Mask
 from lth_keras.pruning import holding, wrapping
-from lth_keras.pruning.policy import built
+from lth_keras.pruning.wrapping import built
 from lth_keras.rewind import Snapshot
 
 KIND = 'ticket'

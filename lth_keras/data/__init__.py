@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 
 from lth_keras import errors
+from lth_keras.data import base
 from lth_keras.data.base import Data, Source, given, split
 from lth_keras.data.digits import digits
 from lth_keras.data.tfds import mnist
@@ -36,17 +37,30 @@ def load(
             (x, y), (test_x, test_y) = source
         except (TypeError, ValueError) as e:
             raise errors.DataError(
-                f'data set {name!r}: expected ((train inputs, labels), (test inputs, labels)), '
-                f'received {type(source).__name__}'
+                f'data set {_called(name)!r}: expected ((train inputs, labels), '
+                f'(test inputs, labels)), received {type(source).__name__}'
             ) from e
-        source = from_arrays((x, y), (test_x, test_y), name=str(name))
+        source = from_arrays((x, y), (test_x, test_y), name=_called(name))
     return split(source, split_seed, validation)
 
 
 def from_arrays(train: tuple, test: tuple, name: str = 'arrays') -> Source:
-    """A source from the user's own arrays; the number of classes is read off the labels."""
-    classes = 1 + max(int(max(train[1])), int(max(test[1])))
-    return Source(name, train, test, classes, max(1, len(train[1]) // 10))
+    """A source from the user's own arrays; the number of classes is read off the labels.
+
+    Raises:
+      DataError: labels that are not one whole number per example.
+    """
+    labels = [
+        base.checked_labels(part, f'{name} ({which})')
+        for part, which in ((train, 'train'), (test, 'test'))
+    ]
+    classes = 1 + max(int(part.max()) for part in labels)
+    return Source(name, train, test, classes, max(1, len(labels[0]) // 10))
+
+
+def _called(name: str | Callable) -> str:
+    """The name of a data set in messages and records: of a function never its address."""
+    return name if isinstance(name, str) else getattr(name, '__name__', type(name).__name__)
 
 
 __all__ = ['DATASETS', 'Data', 'Source', 'from_arrays', 'given', 'load', 'split']

@@ -69,6 +69,7 @@ def split(source: Source, seed: int, validation: int | None = None) -> Data:
     """
     x, y = _checked(source.train, f'{source.name} (train)', source.classes)
     test = _checked(source.test, f'{source.name} (test)', source.classes)
+    _check_shapes(x, test[0], f'{source.name} (test)')
     count = source.validation if validation is None else validation
     if not 0 < count < len(y):
         raise errors.DataError(
@@ -80,31 +81,49 @@ def split(source: Source, seed: int, validation: int | None = None) -> Data:
     return Data(source.name, (x[rest], y[rest]), (x[held], y[held]), test, source.classes)
 
 
+def checked_labels(part: tuple[np.ndarray, np.ndarray], name: str) -> np.ndarray:
+    """The labels of (inputs, labels) as int32, one whole number per example; else a DataError."""
+    y = np.asarray(part[1])
+    if y.ndim != 1 or (y.size and not np.issubdtype(y.dtype, np.integer)):
+        raise errors.DataError(
+            f'{name}: expected one whole number per example as label, received shape {y.shape} '
+            f'of {y.dtype}; pass class indices, not one-hot rows'
+        )
+    if len(part[0]) != len(y) or not len(y):
+        raise errors.DataError(
+            f'{name}: expected as many labels as inputs, and some, received {len(part[0])} inputs '
+            f'and {len(y)} labels'
+        )
+    return y.astype(np.int32)
+
+
 def _checked(
     part: tuple[np.ndarray, np.ndarray], name: str, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(part[0], np.float32), np.asarray(part[1])
-    if len(x) != len(y) or not len(x):
-        raise errors.DataError(
-            f'{name}: expected as many labels as inputs, received {len(x)} inputs and '
-            f'{len(y)} labels'
-        )
+    y = checked_labels(part, name)
+    try:
+        x = np.asarray(part[0], np.float32)
+    except (ValueError, TypeError) as e:
+        raise errors.DataError(f'{name}: expected inputs of numbers, but {e}') from e
     bad = int(np.count_nonzero(~np.isfinite(x)))
     if bad:
         raise errors.DataError(
             f'{name}: expected finite inputs, received {bad} NaN or infinite values in {len(x)} '
             'examples; clean the data first'
         )
-    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
-        raise errors.DataError(
-            f'{name}: expected one whole number per example as label, received shape {y.shape} '
-            f'of {y.dtype}; pass class indices, not one-hot rows'
-        )
     if y.min() < 0 or y.max() >= classes:
         raise errors.DataError(
             f'{name}: expected labels in [0, {classes - 1}], received {y.min()} to {y.max()}'
         )
-    return x, y.astype(np.int32)
+    return x, y
+
+
+def _check_shapes(train: np.ndarray, other: np.ndarray, name: str) -> None:
+    if train.shape[1:] != other.shape[1:]:
+        raise errors.DataError(
+            f'{name}: expected inputs of shape {train.shape[1:]} as in train, received '
+            f'{other.shape[1:]}'
+        )
 
 
 def given(source: Source, validation: tuple[np.ndarray, np.ndarray]) -> Data:
@@ -112,4 +131,6 @@ def given(source: Source, validation: tuple[np.ndarray, np.ndarray]) -> Data:
     held = _checked(validation, f'{source.name} (validation)', source.classes)
     train = _checked(source.train, f'{source.name} (train)', source.classes)
     test = _checked(source.test, f'{source.name} (test)', source.classes)
+    _check_shapes(train[0], held[0], f'{source.name} (validation)')
+    _check_shapes(train[0], test[0], f'{source.name} (test)')
     return Data(source.name, train, held, test, source.classes)

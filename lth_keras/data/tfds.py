@@ -52,7 +52,7 @@ def load(name: str, data_dir: str, download: bool, validation: int) -> Source:
                 '--data_dir=FOLDER (or set TFDS_DATA_DIR) if it lies elsewhere, or --download to '
                 'fetch it'
             )
-        _fetch(tfds, builder, name, folder)
+        _fetch(builder, name, folder)
     try:
         parts = {
             part: tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1, as_supervised=True))
@@ -71,8 +71,10 @@ def load(name: str, data_dir: str, download: bool, validation: int) -> Source:
     return Source(name, scaled['train'], scaled['test'], classes, validation)
 
 
-def _fetch(tfds: Any, builder: Any, name: str, folder: str) -> None:
-    tfds.core.download.downloader.MAX_RETRIES = DOWNLOAD_RETRIES
+def _fetch(builder: Any, name: str, folder: str) -> None:
+    from tensorflow_datasets.core.download import downloader
+
+    downloader.MAX_RETRIES = DOWNLOAD_RETRIES
     try:
         builder.download_and_prepare()
     except Exception as e:

@@ -75,7 +75,7 @@ def kernels(model: Model) -> tuple[list[Kernel], dict[str, str]]:
     found: list[Kernel] = []
     reasons: dict[str, str] = {}
     for path, layer in graph.named_layers(model):
-        mine, reason = _kernels_of(path, graph.unwrap(layer))
+        mine, reason = kernels_of(path, graph.unwrap(layer))
         found += mine
         if not mine and graph.unwrap(layer).weights:
             reasons[path] = reason
@@ -86,7 +86,8 @@ def kernels(model: Model) -> tuple[list[Kernel], dict[str, str]]:
     ], reasons
 
 
-def _kernels_of(path: str, layer: Any) -> tuple[list[Kernel], str]:
+def kernels_of(path: str, layer: Any) -> tuple[list[Kernel], str]:
+    """Kernels of one layer (kinds 'dense' and 'conv' only), and the reason if there is none."""
     found = []
     reason = f'no kernel is known for layers of class {type(layer).__name__}'
     stop: list[tuple[str, ...]] = []
@@ -144,7 +145,7 @@ def _structure(model: Model, known: set[int]) -> dict[int, str]:
 
 
 def _has_kernel(layer: Any) -> bool:
-    return bool(_kernels_of('', layer)[0])
+    return bool(kernels_of('', layer)[0])
 
 
 def _last_kernel(calls: list[graph.Call], i: int, prunable: set[int]) -> int | None:

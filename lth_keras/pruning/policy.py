@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lth_keras import allocation, criteria, errors, graph
-from lth_keras._compat import Model, is_graph_network, tf_keras, tfmot
+from lth_keras._compat import Model, tfmot
 from lth_keras.mask import Mask
 from lth_keras.pruning import holding, wrapping
-from lth_keras.pruning.kernels import Kernel, kernels
+from lth_keras.pruning.kernels import Kernel, kernels, kernels_of
 from lth_keras.schedules import Counting
 
 
@@ -48,6 +48,7 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
       criterion: name of a criterion, or a function `Evidence -> kernel path -> score`.
       rounding: how shares become counts, one of `lth_keras.allocation.ROUNDINGS`.
 
+    >>> import tf_keras
     >>> model = tf_keras.Sequential([
     ...     tf_keras.layers.Dense(20, input_shape=(10,)), tf_keras.layers.Dense(5)])
     >>> policy = PruningPolicy(rate=0.2)
@@ -109,9 +110,7 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
 
     def allow_pruning(self, layer: Any) -> bool:
         """Whether tfmot may wrap this layer: it has a kernel that no pattern leaves out."""
-        from lth_keras.pruning.kernels import _kernels_of
-
-        found, _ = _kernels_of(layer.name, graph.unwrap(layer))
+        found, _ = kernels_of(layer.name, graph.unwrap(layer))
         return any(not self._left_out(kernel.path) for kernel in found)
 
     def ensure_model_supports_pruning(self, model: Any) -> None:
@@ -168,7 +167,7 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
           ModelError: not a built functional or Sequential tf_keras model, no kernel that may be
             pruned, or a regulariser or constraint that would move pruned weights.
         """
-        model = built(build_model)
+        model = wrapping.built(build_model)
         chosen = {c.path for c in self.choices(model) if c.pruned}
         if not chosen:
             raise errors.ModelError(
@@ -229,29 +228,18 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
         return after
 
 
-def built(build_model: Callable[[], Model] | Model) -> Model:
-    """The model that a builder returns, or the model itself, checked."""
-    is_model = isinstance(build_model, Model) or is_graph_network(build_model)
-    model = build_model() if callable(build_model) and not is_model else build_model
-    graph.check_model(model)
-    return model
-
-
 def describe(before: Mask, after: Mask) -> str:
-    """What one pruning removed from which kernel, and which kernels were too small to lose any."""
+    """What one pruning removed from which kernel, and which kernels lost nothing."""
     lines = [
         f'pruned {before.kept - after.kept:,} of {before.kept:,} weights, '
         f'{after.kept:,} of {after.size:,} stay (density {after.density:.4f})'
     ]
     kept = after.survivors
     for path, had in before.survivors.items():
-        note = '' if had > kept[path] else '  (too small to lose a weight)'
+        note = '' if had > kept[path] else '  (lost none)'
         lines.append(f'  {path:<40} {had:>10,} -> {kept[path]:>10,}{note}')
     return '\n'.join(lines)
 
 
 def _shape(shape: Mapping | tuple[int, ...]) -> str:
     return 'x'.join(str(n) for n in shape)
-
-
-__all__ = ['Choice', 'PruningPolicy', 'built', 'describe', 'tf_keras']

@@ -7,17 +7,25 @@ from collections.abc import Callable
 from typing import Any
 
 from lth_keras import errors, verdict
+from lth_keras.controls import CONTROLS
+from lth_keras.criteria import CRITERIA
+from lth_keras.data import DATASETS
+from lth_keras.models import MODELS
+from lth_keras.optimizers import OPTIMIZERS
+from lth_keras.registry import Registry
 from lth_keras.report.claims import claims_table
 from lth_keras.report.plots import result_png
 from lth_keras.report.summary import summarise
 from lth_keras.report.table import markdown_table
+from lth_keras.schedules import PROCEDURES
+from lth_keras.strategies import STRATEGIES
 
 FORMAT = 'lth_keras.records'
 VERSION = 1
 RECORDS = pathlib.PurePath('docs', 'records')
 
 # Alone on their lines only, so that a sentence may mention a marker.
-_MARKER = re.compile(r'^<!-- (/?)((?:table|claims):[\w-]+) -->[ \t]*$', re.MULTILINE)
+_MARKER = re.compile(r'^<!-- (/?)((?:table|claims|registry):[\w-]+) -->[ \t]*$', re.MULTILINE)
 
 
 def load_record(path: str | pathlib.Path) -> dict[str, Any]:
@@ -105,6 +113,30 @@ def fill(text: str, render: Callable[[str], str]) -> tuple[str, list[str]]:
     return ''.join([*pieces, text[position:]]), stale
 
 
+REGISTRIES: dict[str, Registry] = {
+    registry.kind: registry
+    for registry in (MODELS, DATASETS, PROCEDURES, CRITERIA, CONTROLS, OPTIMIZERS, STRATEGIES)
+}
+
+
+def registry_block(kind: str) -> str:
+    """The Markdown table of a registry: the flag's values and what they mean.
+
+    >>> print(registry_block('criterion'))
+    | criterion | |
+    | :--- | :--- |
+    | `large_final` | Final magnitude: keeps the weights that end training far from zero. |
+    <BLANKLINE>
+    """
+    if kind not in REGISTRIES:
+        raise errors.LotteryError(
+            f'no registry of kind {kind!r}; {errors.did_you_mean(kind, REGISTRIES)}'
+        )
+    registry = REGISTRIES[kind]
+    rows = [f'| `{name}` | {registry.summary(name)} |' for name in registry]
+    return '\n'.join([f'| {kind} | |', '| :--- | :--- |', *rows]) + '\n'
+
+
 BLOCKS = {'table': record_block, 'claims': lambda record: claims_table(record['rows'])}
 
 
@@ -131,6 +163,8 @@ def update(root: str | pathlib.Path, write: bool) -> list[str]:
 
     def render(marker: str) -> str:
         kind, name = marker.split(':')
+        if kind == 'registry':
+            return registry_block(name)
         if name not in records:
             raise errors.LotteryError(
                 f'expected {RECORDS / name}/records.json of marker {marker}, received no such '

@@ -71,17 +71,17 @@ def test_run_may_not_import_use(tree):
 def test_facade_is_above_the_package_and_below_the_experiments(tree):
     found = tree(
         {
-            'lth_keras/__init__.py': 'from lth_keras import export\nimport experiments.lottery\n',
-            'lth_keras/export.py': 'import lth_keras\n',
+            'lth_keras/__init__.py': 'from lth_keras import exporting\nimport experiments.lottery\n',
+            'lth_keras/exporting.py': 'import lth_keras\n',
             'experiments/lottery.py': '',
         }
     )
     assert len(found) == 3
     assert found[0].startswith(
-        'lth_keras/__init__.py:1: import cycle: lth_keras -> lth_keras.export'
+        'lth_keras/__init__.py:1: import cycle: lth_keras -> lth_keras.exporting'
     )
     assert 'lth_keras/__init__.py:2: imports experiments.lottery (drive)' in found[1]
-    assert 'lth_keras/export.py:1: imports lth_keras (facade)' in found[2]
+    assert 'lth_keras/exporting.py:1: imports lth_keras (facade)' in found[2]
 
 
 def test_module_without_a_layer_is_an_error(tree):
