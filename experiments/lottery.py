@@ -34,9 +34,11 @@ def main(argv: list[str]) -> None:
 
 def run() -> None:
     """The command: every expected failure is one line on standard error and exit status 2."""
+    app.define_help_flags()
     logging.set_verbosity(logging.WARNING)
     try:
-        app.run(main, flags_parser=lambda argv: flags.FLAGS(argv))
+        # Not app.run: its hooks start TensorFlow before the number of threads is set.
+        main(flags.FLAGS(sys.argv))
     except (lth.LotteryError, flags.Error) as e:
         sys.exit(session.failed(e))
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lth_keras import data as data_sets
-from lth_keras import errors, exporting, plan, report
+from lth_keras import digests, errors, exporting, plan, report, session
 from lth_keras._compat import Model
 from lth_keras.data import Data
 from lth_keras.experiment import Experiment
@@ -21,7 +21,7 @@ from lth_keras.runs import Run
 from lth_keras.store import Store
 from lth_keras.ticket import Ticket
 
-RECORDS, TIMINGS = 'records.json', 'timings.json'
+RECORDS, TIMINGS, PROVENANCE = 'records.json', 'timings.json', 'provenance.json'
 FORMAT, VERSION = 'lth_keras.records', 1
 Part = tuple[np.ndarray, np.ndarray]
 
@@ -112,6 +112,7 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
     with store.open_run(
         experiment.name(), experiment.fingerprint(), lab.identity, bool(experiment.label)
     ) as run:
+        run.write(PROVENANCE, digests.pretty(session.provenance()))
         progress = Progress(plan.steps(lab), quiet)
         rows: list[dict[str, Any]] = []
         known = plan.recorded(run.directory, store)

@@ -1,7 +1,10 @@
 """The process as a whole: threads, and how it ends."""
 
 import os
+import platform
 import sys
+import time
+from typing import Any
 
 import tensorflow as tf
 
@@ -24,6 +27,21 @@ def configure(threads: int) -> None:
             ) from e
     tf.zeros(()).numpy()  # the first operation looks for devices, and prints what it found
     tf.get_logger().setLevel('WARNING')
+
+
+def provenance() -> dict[str, Any]:
+    """Where and how this process runs: what results must not hold, but someone may ask."""
+    return {
+        'arguments': sys.argv,
+        'processors': os.cpu_count(),
+        'threads': {
+            'intra_op': tf.config.threading.get_intra_op_parallelism_threads(),
+            'inter_op': tf.config.threading.get_inter_op_parallelism_threads(),
+        },
+        'devices': [device.name for device in tf.config.list_logical_devices()],
+        'platform': platform.platform(),
+        'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+    }
 
 
 def say(text: str, kept: str = '') -> None:

@@ -43,8 +43,9 @@ def named_inside():
     inner = tf_keras.Sequential(
         [layers.Dense(5, name='dense', input_shape=(6,)), layers.Dense(4, name='dense_1')]
     )
-    inputs = layers.Input((6,))
-    return tf_keras.Model(inputs, layers.Dense(3)(layers.Dense(7)(inner(inputs))))
+    x = inputs = layers.Input((6,))
+    x = layers.Dense(7)(inner(x))
+    return tf_keras.Model(inputs, layers.Dense(3)(x))
 
 
 def shared():
@@ -191,6 +192,19 @@ def test_architecture_is_the_same_text_for_each_build(build):
     layers.LSTM(1), layers.SimpleRNN(1), layers.SimpleRNNCell(1), nets.residual()
     assert graph.architecture(build()) == one
     json.loads(one)
+
+
+def test_names_of_a_model_inside_are_not_mixed_up_with_those_outside():
+    tf_keras.backend.reset_uids()
+    layers.Dense(1)  # takes the name 'dense': the layers outside are called dense_1 and dense_2
+    model = named_inside()
+    assert [layer.name for layer in model.layers[-2:]] == ['dense_1', 'dense_2']
+    text = graph.architecture(model)
+    assert text == graph.architecture(named_inside())
+    copy = graph.from_architecture(text)
+    wrapping.assign(copy, wrapping.read(model))
+    x, _ = nets.examples()
+    np.testing.assert_array_equal(model(x), copy(x))
 
 
 def test_architectures_of_other_models_differ():

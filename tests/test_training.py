@@ -1,4 +1,4 @@
-"""What a Trainer records: the curve, early stop, the looks at the test part; and what it refuses."""
+"""What a Trainer records (curve, early stop, the looks at the test part) and what it refuses."""
 
 import dataclasses
 
@@ -208,7 +208,7 @@ def test_a_loss_that_is_not_finite_is_an_error(start):
 
 
 def test_a_nan_at_the_start_is_an_error(trainer, start, ones):
-    bad = {**start, 'dense/bias': np.full(10, np.nan, np.float32)}
+    bad = {**start, 'dense_1/bias': np.full(3, np.nan, np.float32)}
     with pytest.raises(errors.TrainingError, match='nan.*at step 0'):
         trainer.train(bad, ones, seed=0, stop=4)
 
@@ -302,7 +302,8 @@ def test_the_loss_of_probabilities_is_told_from_that_of_logits(build):
         probabilities = model(x)
         np.testing.assert_allclose(tf.reduce_sum(probabilities, -1), 1.0, rtol=1e-5)
         expected = -np.log(probabilities.numpy()[np.arange(len(y)), y])
-        loss = engine.cross_entropy(model)(y, probabilities)
+        rule = engine.cross_entropy(model)
+        loss = tf.function(lambda x, y, model=model, rule=rule: rule(y, model(x)))(x, y)
         np.testing.assert_allclose(loss, expected, rtol=1e-4)
 
 

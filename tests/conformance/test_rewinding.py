@@ -14,7 +14,6 @@ from lth_keras import engine, errors, slots, training
 from lth_keras._compat import layers, tf_keras
 from lth_keras.mask import Mask
 from lth_keras.pruning import PruningPolicy, assign_mask, read_mask, wrapping
-from lth_keras.pruning.policy import built
 from lth_keras.rewind import RewindCallback, Snapshot
 from tests import nets
 
@@ -74,6 +73,7 @@ class Bench:
             for variable in (*self.model.variables, *self.model.optimizer.variables())
         ]
         self.steps_per_execution = steps_per_execution
+        self.unwatched = self.fit()
 
     def fit(self, *callbacks):
         for variable, value in self.begin:
@@ -108,7 +108,7 @@ def states(benches):
 
 def snapshots_exactly(make_callback, bench, states, k):
     """The exam of the snapshot; returns the callback."""
-    history, final = bench.fit()
+    history, final = bench.unwatched
     callback = make_callback(k)
     again, watched = bench.fit(callback)
     if callback.snapshot is None or callback.snapshot.step != k:
@@ -123,7 +123,7 @@ def snapshots_exactly(make_callback, bench, states, k):
 
 
 @pytest.mark.parametrize('number', [1, 4, 50])
-@pytest.mark.parametrize('k', [0, 1, 3, 4, 6, 8, 17, 18])
+@pytest.mark.parametrize('k', [0, 1, 3, 6, 8, 18])
 def test_snapshots_are_of_step_k(benches, states, k, number):
     callback = snapshots_exactly(RewindCallback, benches[number], states, k)
     same(states[0], callback.initial, 'initial weights')
@@ -556,7 +556,7 @@ def make_trainer(build, engine='plain', trainer=training.Trainer, optimizer='ada
     return trainer(
         build,
         OPTIMIZERS[optimizer],
-        nets.data(built(build).input_shape[1:]),
+        nets.data(build().input_shape[1:]),
         batch_size=8,
         engine=engine,
         strategy=strategy,
@@ -602,7 +602,7 @@ def trains_again(trainer, build, engine):
     other_start = {path: value + 0.1 for path, value in start.items()}
     used = make_trainer(lambda: PruningPolicy().wrap(build), engine, trainer)
     mask = nets.random_mask(used.model)
-    arguments = {'seed': 1, 'stop': 8, 'eval_every': 4}
+    arguments = {'seed': 1, 'stop': 10, 'eval_every': 5}
     once = used.train(start, mask, **arguments)
     used.train(other_start, nets.random_mask(used.model, 0.8, seed=2), seed=2, stop=7)
     compare(once, used.train(start, mask, **arguments), 'a second training')
@@ -703,7 +703,7 @@ def test_choose_is_a_fixed_rule():
 
 
 def two_devices():
-    """Two rounds by `fit` and by a Trainer under one strategy, each from mask * snapshot."""
+    """Three rounds by `fit` and by a Trainer under one strategy, from mask * snapshot."""
     cpu = tf.config.list_physical_devices('CPU')[0]
     half = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(cpu, [half, half])
@@ -737,6 +737,7 @@ def two_devices():
     print('rewound')
 
 
+@pytest.mark.slow
 def test_rewinds_on_two_devices():
     code = 'from tests.conformance import test_rewinding; test_rewinding.two_devices()'
     assert nets.in_another_process(code).split()[-1] == 'rewound'

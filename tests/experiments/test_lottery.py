@@ -35,7 +35,7 @@ def refused(*arguments: str) -> str:
 
 
 def test_a_search_leaves_tables_plots_and_a_ticket_that_loads_alone(tmp_path):
-    done = lottery(*TINY, f'--workdir={tmp_path}', '--export=2')
+    done = lottery(*TINY, f'--workdir={tmp_path}', '--export=2', '--threads=1')
     assert done.returncode == 0, done.stderr
     assert 'verdict' in done.stdout and 'exported ticket:' in done.stdout
     (run,) = (path for path in tmp_path.iterdir() if path.name != 'stages')
@@ -46,6 +46,8 @@ def test_a_search_leaves_tables_plots_and_a_ticket_that_loads_alone(tmp_path):
     assert densities == sorted(densities, reverse=True)
     for name in ('summary.csv', 'trainings.csv', 'accuracy.png', 'early_stop.png', 'result.png'):
         assert (run / name).stat().st_size > 100
+    provenance = json.loads((run / 'provenance.json').read_text())
+    assert provenance['threads'] == {'intra_op': 1, 'inter_op': 1}
     (folder,) = (run / 'tickets').iterdir()
     ticket = lth.Ticket.load(folder / 'ticket')
     assert ticket.trained and ticket.mask.survivors == {'dense/kernel': 62, 'dense_1/kernel': 39}

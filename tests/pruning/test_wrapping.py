@@ -57,7 +57,7 @@ def masked(build, optimizer=None, trained=True):
 
 @each_builder
 def test_strip_pruning_gives_a_plain_model(build):
-    model, x, _ = masked(build)
+    model, x, _ = masked(build, trained=False)
     plain = strip_pruning(model)
     np.testing.assert_array_equal(plain(x), model(x))
     assert not any(isinstance(layer, MaskedLayer) for _, layer in graph.named_layers(plain))
