@@ -12,6 +12,9 @@ os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
 try:
     import tensorflow_model_optimization as tfmot
     import tf_keras
+    from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import (
+        PruneRegistry,
+    )
     from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import (
         PruneLowMagnitude,
     )
@@ -68,6 +71,7 @@ __all__ = [
     'DepthwiseConv',
     'Model',
     'PruneLowMagnitude',
+    'PruneRegistry',
     'SeparableConv',
     'Sequential',
     'TFOpLambda',

@@ -6,22 +6,24 @@ builder have the same paths.
 """
 
 import dataclasses
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lth_keras import errors
 from lth_keras._compat import (
     Model,
     PruneLowMagnitude,
-    Sequential,
     is_graph_network,
     is_keras3_model,
     layers,
-    seedable_generators,
-    tf_keras,
     to_snake_case,
+)
+
+# Layers that Keras makes of TensorFlow calls in a functional model.
+_NAMED_AFTER_OPERATIONS = (
+    *('TFOpLambda', 'SlicingOpLambda', 'ClassMethod'),
+    *('InstanceMethod', 'InstanceProperty'),
 )
 
 
@@ -54,20 +56,25 @@ def check_model(model: Any) -> None:
         )
 
 
-def _names(children: list[Any]) -> list[str]:
-    """Names for the layers of one model, automatic ones renumbered in order."""
+def renumbered(named: Sequence[tuple[str, str]]) -> list[str]:
+    """Names for the layers of one model, given as (class, name): automatic ones count from 0.
+
+    >>> renumbered([('Dense', 'dense_7'), ('Dense', 'first'), ('Dense', 'dense_9')])
+    ['dense', 'first', 'dense_1']
+
+    Raises:
+      ModelError: two layers would have one name.
+    """
     counts: dict[str, int] = {}
     names = []
-    for layer in children:
-        base = to_snake_case(type(layer).__name__)
-        if is_graph_network(layer) and base == 'functional':
-            base = 'model'
-        if re.fullmatch(re.escape(base) + r'(_\d+)?', layer.name):
+    for class_name, name in named:
+        base = automatic(class_name, name)
+        if base is None:
+            names.append(name)
+        else:
             number = counts.get(base, 0)
             counts[base] = number + 1
             names.append(base if number == 0 else f'{base}_{number}')
-        else:
-            names.append(layer.name)
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise errors.ModelError(
@@ -75,6 +82,14 @@ def _names(children: list[Any]) -> list[str]:
             'names are renumbered; rename one of them'
         )
     return names
+
+
+def automatic(class_name: str, name: str) -> str | None:
+    """The base of a name that Keras made up ('dense' of 'dense_7'), None if someone chose it."""
+    if class_name in _NAMED_AFTER_OPERATIONS:
+        return re.sub(r'_\d+$', '', name)
+    base = {'Functional': 'model', 'InputLayer': 'input'}.get(class_name, to_snake_case(class_name))
+    return base if re.fullmatch(re.escape(base) + r'(_\d+)?', name) else None
 
 
 def named_layers(model: Model, prefix: str = '') -> Iterator[tuple[str, Any]]:
@@ -88,7 +103,8 @@ def named_layers(model: Model, prefix: str = '') -> Iterator[tuple[str, Any]]:
 
 def _walk(model: Model, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     children = list(model.layers)
-    for name, layer in zip(_names([unwrap(c) for c in children]), children, strict=True):
+    named = [(type(unwrap(child)).__name__, unwrap(child).name) for child in children]
+    for name, layer in zip(renumbered(named), children, strict=True):
         if id(unwrap(layer)) in seen:
             continue
         seen.add(id(unwrap(layer)))
@@ -177,71 +193,10 @@ def _flat(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def architecture(model: Model) -> str:
-    """The model's configuration as canonical JSON with automatic names renumbered, no wrappers.
-
-    Two builds of one builder give the same text, in any process. `from_architecture` makes a
-    model of it again.
-    """
-    config = json.loads(model.to_json())
-    renamed = dict(_renamed(model))
-    inputs = sorted(_input_names(config), key=lambda name: (len(name), name))
-    for number, name in enumerate(n for n in inputs if re.fullmatch(r'input_\d+', n)):
-        renamed[name] = f'input_{number + 1}'
-    for name in inputs:
-        base = name.removesuffix('_input')
-        if base in renamed:
-            renamed[name] = f'{renamed[base]}_input'
-
-    def rename(value: Any) -> Any:
-        if isinstance(value, str):
-            return renamed.get(value, value)
-        if isinstance(value, list):
-            return [rename(entry) for entry in value]
-        if isinstance(value, dict):
-            # build_config and module paths say how Keras saved it, not what the layer is.
-            return {k: rename(v) for k, v in value.items() if k not in ('keras_version', 'backend')}
-        return value
-
-    return json.dumps(rename(config), sort_keys=True)
-
-
-def _renamed(model: Model) -> Iterator[tuple[str, str]]:
-    """(name in this process, renumbered name) of the model, its layers and nested models."""
-    base = 'sequential' if isinstance(model, Sequential) else 'model'
-    if re.fullmatch(base + r'(_\d+)?', model.name):
-        yield model.name, base
-    children = [unwrap(layer) for layer in model.layers]
-    for name, layer in zip(_names(children), children, strict=True):
-        yield layer.name, name
-        if is_graph_network(layer):
-            yield from ((old, new) for old, new in _renamed(layer) if old != layer.name)
-
-
-def _input_names(config: Any) -> set[str]:
-    found: set[str] = set()
-    if isinstance(config, dict):
-        if config.get('class_name') == 'InputLayer':
-            found.add(config['config']['name'])
-        for value in config.values():
-            found |= _input_names(value)
-    elif isinstance(config, list):
-        for value in config:
-            found |= _input_names(value)
-    return found
-
-
-def from_architecture(text: str, custom_objects: dict[str, Any] | None = None) -> Model:
-    """The model that `architecture` described, with weights of its own.
-
-    Raises:
-      ModelError: a layer class that this process does not know.
-    """
-    try:
-        with seedable_generators():
-            return tf_keras.models.model_from_json(text, custom_objects=custom_objects)
-    except Exception as e:
-        raise errors.ModelError(
-            f'the model cannot be made from its description ({type(e).__name__}: {e}); import the '
-            'module that registers its layers, or pass custom_objects'
-        ) from e
+def attribute(owner: Any, name: str) -> Any:
+    """What `owner` tracks under `name`: an attribute, or an entry of a list or dictionary."""
+    if isinstance(owner, list | tuple):
+        return owner[int(name)]
+    if isinstance(owner, dict):
+        return owner[name]
+    return getattr(owner, name)

@@ -14,6 +14,12 @@ from lth_keras.pruning.kernels import kernels
 from lth_keras.pruning.wrapping import built
 
 Values = dict[str, np.ndarray]
+_CONSTANT = (
+    tf_keras.initializers.Zeros,
+    tf_keras.initializers.Ones,
+    tf_keras.initializers.Constant,
+    tf_keras.initializers.Identity,
+)
 
 
 @contextlib.contextmanager
@@ -52,37 +58,43 @@ def check_replicates(build_model: Callable[[], Model], first: int, second: int) 
 
 
 def redrawn(model: Model, seed: int, purpose: str) -> Values:
-    """A fresh draw of every variable from the initialiser of its own layer.
+    """A fresh draw of every variable from the initialiser of its own layer; path -> value.
 
     The initialiser is made again from its configuration with a seed derived from (seed, purpose,
     path): called a second time, a Keras initialiser returns the same values, seeded or not, and
-    two layers that share one get equal weights. Variables without a random initialiser (biases,
-    normalisation) get their constant.
+    two layers that share one get equal weights. A function as initialiser draws under that seed.
+    Variables that start at a constant (biases, normalisation) get what the model holds.
+
+    Args:
+      model: a model that was never trained.
+      seed, purpose: what the draws derive from.
 
     Raises:
       ModelError: a kernel whose layer has no initialiser to draw from.
     """
     must = {kernel.path for kernel in kernels(model)[0]}
+    known = graph.variables(model)
     values: Values = {}
     for path, layer in graph.named_layers(model):
-        inner = graph.unwrap(layer)
-        things = dict(graph.attributes(inner))
+        things = dict(graph.attributes(graph.unwrap(layer)))
         for inside, variable in things.items():
             full = '/'.join((path, *inside))
-            if not hasattr(variable, 'assign') or not inside:
+            if full not in known or known[full] is not variable:
                 continue
             initializer = _initializer(things.get(inside[:-1]), inside[-1])
-            if initializer is None:
-                if full in must:
-                    raise errors.ModelError(
-                        f'kernel {full!r} cannot be drawn again: layer class '
-                        f'{type(inner).__name__} has no {inside[-1]}_initializer'
-                    )
-                continue
-            again = _reseeded(initializer, seeds.derive(seed, purpose, full))
-            values[full] = np.asarray(again(variable.shape, dtype=variable.dtype))
-    known = graph.variables(model)
-    return {path: value for path, value in values.items() if path in known}
+            if initializer is None and full in must:
+                raise errors.ModelError(
+                    f'kernel {full!r} cannot be drawn again: its layer of class '
+                    f'{type(graph.unwrap(layer)).__name__} has no {inside[-1]}_initializer'
+                )
+            if isinstance(initializer, _CONSTANT):
+                values[full] = variable.numpy()  # not always the constant: an LSTM's forget gate
+            elif initializer is not None:
+                draw = seeds.derive(seed, purpose, full)
+                with seeded(draw):
+                    again = _reseeded(initializer, draw)
+                    values[full] = np.asarray(again(variable.shape, dtype=variable.dtype))
+    return values
 
 
 def _initializer(owner: Any, attribute: str) -> Any:

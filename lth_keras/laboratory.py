@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from lth_keras import (
     allocation,
+    architecture,
     data,
     digests,
     engine,
     errors,
-    graph,
     initial,
     models,
     schedules,
@@ -93,7 +93,7 @@ class Laboratory:
     @functools.cached_property
     def architecture(self) -> str:
         """The network as JSON, the same in every process."""
-        return graph.architecture(self.model)
+        return architecture.to_json(self.model)
 
     @functools.cached_property
     def counting(self) -> schedules.Counting:

@@ -92,6 +92,7 @@ class RewindCallback(tf_keras.callbacks.Callback):
         super().set_model(model)
         if self.snapshot is not None or model is None:
             return
+        slots.check_rewindable(model.optimizer)
         if getattr(model, '_autotune_steps_per_execution', False):
             raise errors.ConfigError(
                 "RewindCallback expects a fixed steps_per_execution, received 'auto'; give a number"
@@ -102,30 +103,20 @@ class RewindCallback(tf_keras.callbacks.Callback):
             # Keras builds the evaluation loop for the number of steps it finds at that moment,
             # which may be one that was cut short here.
             model.make_test_function()
+        if self.step:
+            _shiftable(model)  # before the first step is traced, so that a shift needs no new trace
 
     def _counted(self) -> int:
         return int(slots.inner(self.model.optimizer).iterations.numpy())
 
     def on_train_begin(self, logs: Any = None) -> None:
         rate = slots.learning_rate(self.model.optimizer)
-        if isinstance(rate, tf_keras.optimizers.schedules.LearningRateSchedule):
-            self._shift_schedule(rate)
-        elif self._learning_rate is None:
+        if self._learning_rate is None and not _is_schedule(rate):
             self._learning_rate = float(rate.numpy() if hasattr(rate, 'numpy') else rate)
         if self.snapshot is None:
             if self._counted() == 0:
                 self.initial = wrapping.read(self.model)
             self._look()
-
-    def _shift_schedule(self, schedule: Any) -> None:
-        if isinstance(schedule, slots.ShiftedSchedule):
-            return
-        if self.step == 0:
-            return
-        # Before the first step is traced, so that a later shift needs no new trace.
-        with self.model.distribute_strategy.scope():
-            shifted = slots.ShiftedSchedule(schedule)
-        slots.inner(self.model.optimizer)._learning_rate = shifted
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._look()
@@ -190,7 +181,24 @@ class RewindCallback(tf_keras.callbacks.Callback):
         masks = {id(weight): mask.numpy() != 0 for _, weight, mask in holding.held_kernels(model)}
         slots.clear(optimizer, model.trainable_variables, masks)
         rate = slots.learning_rate(optimizer)
-        if isinstance(rate, slots.ShiftedSchedule):
-            rate.offset.assign(0 if self._restores_optimizer else self.step)
+        if _is_schedule(rate):
+            if self.step:
+                _shiftable(model).offset.assign(0 if self._restores_optimizer else self.step)
         elif self._learning_rate is not None and hasattr(rate, 'assign'):
             rate.assign(self._learning_rate)
+
+
+def _is_schedule(rate: Any) -> bool:
+    return isinstance(rate, tf_keras.optimizers.schedules.LearningRateSchedule)
+
+
+def _shiftable(model: Model) -> slots.ShiftedSchedule | None:
+    """The model's learning-rate schedule, made one that can be shifted; None if it has none."""
+    rate = slots.learning_rate(model.optimizer)
+    if not _is_schedule(rate) or isinstance(rate, slots.ShiftedSchedule):
+        return rate if _is_schedule(rate) else None
+    with model.distribute_strategy.scope():
+        shifted = slots.ShiftedSchedule(rate)
+    slots.set_learning_rate(model.optimizer, shifted)
+    model.train_function = None  # a step that was traced already has the other schedule in it
+    return shifted

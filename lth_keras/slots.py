@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from lth_keras import errors
 from lth_keras._compat import legacy_key, tf_keras
 
 
@@ -37,11 +38,43 @@ def slots(optimizer: Any, variables: Sequence[Any]) -> Iterator[tuple[Any, Any]]
 
 
 def clear(optimizer: Any, variables: Sequence[Any], kept: Mapping[int, np.ndarray]) -> None:
-    """Zeroes the slot entries of pruned weights; `kept` maps id(variable) to its mask."""
+    """Sets the slot entries of pruned weights as before a first update: no momentum is left.
+
+    An average of weights becomes 0.0, as the weight is.
+
+    Args:
+      optimizer: a built optimizer.
+      variables: the model variables that it trains, all of them.
+      kept: id(variable) -> mask, for the variables that have one.
+    """
+    if not built(optimizer):
+        return
+    # Not zeros: FTRL divides by its accumulators.
+    new = dict(zip(map(id, state(optimizer)), fresh(optimizer, variables), strict=True))
+    averages = getattr(inner(optimizer), '_model_variables_moving_average', [])
+    new.update({id(average): np.zeros((), average.numpy().dtype) for average in averages})
     for variable, slot in slots(optimizer, variables):
         mask = kept.get(id(variable))
         if mask is not None and tuple(slot.shape) == mask.shape:
-            slot.assign(np.where(mask, slot.numpy(), np.zeros((), slot.numpy().dtype)))
+            slot.assign(np.where(mask, slot.numpy(), new[id(slot)]))
+
+
+def check_rewindable(optimizer: Any) -> None:
+    """Refuses, by name, an optimizer that cannot be started again.
+
+    Raises:
+      ConfigError: Nadam, which counts updates in Python while it is traced.
+    """
+    if isinstance(inner(optimizer), tf_keras.optimizers.Nadam):
+        raise errors.ConfigError(
+            'Nadam cannot be rewound: Keras keeps part of its state outside of variables; use Adam'
+        )
+
+
+def built(optimizer: Any) -> bool:
+    """Whether the optimizer has its variables; Keras makes them in the first update."""
+    low = inner(optimizer)
+    return bool(getattr(low, '_built', False) or getattr(low, '_slots', None))
 
 
 def fresh(optimizer: Any, variables: Sequence[Any]) -> list[np.ndarray]:
@@ -50,7 +83,13 @@ def fresh(optimizer: Any, variables: Sequence[Any]) -> list[np.ndarray]:
     Not simply zeros: Adagrad's accumulators and Nadam's products start elsewhere, and weight
     averages start at the weights, so call this when `variables` hold what training starts from.
     """
-    twin = type(optimizer).from_config(optimizer.get_config())
+    rate = learning_rate(optimizer)
+    try:
+        # A schedule of the user's own may have no configuration; the twin never reads it.
+        set_learning_rate(optimizer, 0.0)
+        twin = type(optimizer).from_config(optimizer.get_config())
+    finally:
+        set_learning_rate(optimizer, rate)
     build(twin, variables)
     return [variable.numpy() for variable in state(twin)]
 
@@ -65,17 +104,30 @@ def build(optimizer: Any, variables: Sequence[Any]) -> None:
 
 
 def state(optimizer: Any) -> list[Any]:
-    """Every variable of the optimizer, its counter included, in a fixed order."""
-    variables = optimizer.variables
-    return list(
-        variables() if callable(variables) and not isinstance(variables, list) else variables
-    )
+    """Every variable of the optimizer but the learning rate, in a fixed order, counter included."""
+    low = inner(optimizer)
+    known = low.variables
+    result = list(known() if callable(known) and not isinstance(known, list) else known)
+    seen = {id(variable) for variable in result}
+    # Some stand outside the list; the loss scale is kept by the wrapper.
+    others = [v for name, v in vars(low).items() if 'learning_rate' not in name]
+    others += list(getattr(getattr(optimizer, '_loss_scale', None), '_weights', {}).values())
+    return result + [v for v in others if isinstance(v, tf.Variable) and id(v) not in seen]
 
 
 def learning_rate(optimizer: Any) -> Any:
-    """The schedule object, or the variable that holds the learning rate."""
+    """The schedule object, or the variable or number that is the learning rate."""
     low = inner(optimizer)
-    return getattr(low, '_learning_rate', None) or low._hyper['learning_rate']
+    return low._learning_rate if hasattr(low, '_learning_rate') else low._hyper['learning_rate']
+
+
+def set_learning_rate(optimizer: Any, rate: Any) -> None:
+    """Puts a schedule, variable or number in the place of the learning rate, as it is."""
+    low = inner(optimizer)
+    if hasattr(low, '_learning_rate'):
+        low._learning_rate = rate
+    else:
+        low._hyper['learning_rate'] = rate
 
 
 @tf_keras.utils.register_keras_serializable('lth_keras')

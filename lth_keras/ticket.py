@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lth_keras import artefact, errors, graph
+from lth_keras import architecture, artefact, errors, graph
 from lth_keras._compat import Model
 from lth_keras.mask import Mask
 from lth_keras.pruning import holding, wrapping
@@ -26,7 +26,7 @@ class Ticket:
       mask: which weights are kept.
       snapshot: the state of step k that survivors return to.
       provenance: configuration, round, replicate, seeds, versions, metrics: plain JSON.
-      architecture: the model as JSON (`graph.architecture`), so that a ticket needs no builder.
+      architecture: the model as JSON (`architecture.to_json`), so that a ticket needs no builder.
       early_stop: path -> value at the early-stop iteration, or None if it was not trained.
       final: path -> value at the end of training, or None.
     """
@@ -72,7 +72,7 @@ class Ticket:
 
     def model(self, which: str = 'early_stop', custom_objects: dict | None = None) -> Model:
         """A plain Keras model with these weights: no wrapper, no builder, no data needed."""
-        model = graph.from_architecture(self.architecture, custom_objects)
+        model = architecture.from_json(self.architecture, custom_objects)
         wrapping.assign(model, self.weights(which))
         return model
 

@@ -70,6 +70,7 @@ class Trainer:
         with self.strategy.scope():
             self.model = build()
             self.optimizer = make_optimizer()
+            slots.check_rewindable(self.optimizer)
             slots.build(self.optimizer, self.model.trainable_variables)
         self.engine = engines.choose(engine, self.model, self.strategy)
         self._loop = engines.Loop(
@@ -129,6 +130,10 @@ class Trainer:
         if not 0 <= begin < stop:
             raise errors.TrainingError(
                 f'expected a start before the end of training, received steps {begin} to {stop}'
+            )
+        if snapshot_at is not None and not begin <= snapshot_at <= stop:
+            raise errors.TrainingError(
+                f'snapshot: expected a step from {begin} to {stop}, received {snapshot_at}'
             )
         self.reset(start, mask, seed)
         epochs = steps.Epochs(len(self.data.train[1]), self.batch_size, seed)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import errors, graph, training
+from lth_keras import architecture, errors, graph, training
 from lth_keras._compat import layers, tf_keras
 from lth_keras.pruning import MaskedLayer, PruningPolicy, wrapping
 from tests import nets
@@ -187,10 +187,10 @@ def test_two_layers_with_one_renumbered_name_are_refused():
 
 @each_builder
 def test_architecture_is_the_same_text_for_each_build(build):
-    one = graph.architecture(build())
+    one = architecture.to_json(build())
     layers.Dense(1), layers.Add(), layers.Input((1,)), tf_keras.Sequential()
     layers.LSTM(1), layers.SimpleRNN(1), layers.SimpleRNNCell(1), nets.residual()
-    assert graph.architecture(build()) == one
+    assert architecture.to_json(build()) == one
     json.loads(one)
 
 
@@ -199,18 +199,18 @@ def test_names_of_a_model_inside_are_not_mixed_up_with_those_outside():
     layers.Dense(1)  # takes the name 'dense': the layers outside are called dense_1 and dense_2
     model = named_inside()
     assert [layer.name for layer in model.layers[-2:]] == ['dense_1', 'dense_2']
-    text = graph.architecture(model)
-    assert text == graph.architecture(named_inside())
-    copy = graph.from_architecture(text)
+    text = architecture.to_json(model)
+    assert text == architecture.to_json(named_inside())
+    copy = architecture.from_json(text)
     wrapping.assign(copy, wrapping.read(model))
     x, _ = nets.examples()
     np.testing.assert_array_equal(model(x), copy(x))
 
 
 def test_architectures_of_other_models_differ():
-    texts = {graph.architecture(build()) for build in BUILDERS}
-    texts.add(graph.architecture(nets.dense(11)))
-    texts.add(graph.architecture(nets.dense(kernel_initializer='he_normal')))
+    texts = {architecture.to_json(build()) for build in BUILDERS}
+    texts.add(architecture.to_json(nets.dense(11)))
+    texts.add(architecture.to_json(nets.dense(kernel_initializer='he_normal')))
     assert len(texts) == len(BUILDERS) + 2
 
 
@@ -218,20 +218,20 @@ def test_architectures_of_other_models_differ():
 def test_a_model_made_of_its_architecture_is_an_equal(build):
     build()  # so that automatic names are not those of a first build
     model = build()
-    copy = graph.from_architecture(graph.architecture(model))
+    copy = architecture.from_json(architecture.to_json(model))
     wrapping.assign(copy, wrapping.read(model))
     x = examples(model)
     for one, other in zip(outputs(model, x), outputs(copy, x), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert graph.architecture(copy) == graph.architecture(model)
+    assert architecture.to_json(copy) == architecture.to_json(model)
     assert list(graph.variables(copy)) == list(graph.variables(model))
 
 
 def test_the_architecture_has_no_wrappers():
     model = nets.residual()
-    copy = graph.from_architecture(graph.architecture(PruningPolicy().wrap(model)))
+    copy = architecture.from_json(architecture.to_json(PruningPolicy().wrap(model)))
     assert not any(isinstance(layer, MaskedLayer) for layer in copy.layers)
-    assert graph.architecture(copy) == graph.architecture(model)
+    assert architecture.to_json(copy) == architecture.to_json(model)
 
 
 def test_values_that_only_look_like_names_stay():
@@ -240,7 +240,7 @@ def test_values_that_only_look_like_names_stay():
     inputs = layers.Input((6,))
     x = layers.Dense(5, activation='softmax')(second(inputs))
     model = tf_keras.Model(inputs, first(x))
-    copy = graph.from_architecture(graph.architecture(model))
+    copy = architecture.from_json(architecture.to_json(model))
     wrapping.assign(copy, wrapping.read(model))
     x, _ = nets.examples()
     np.testing.assert_array_equal(model(x), copy(x))
@@ -252,17 +252,17 @@ class Mine(layers.Dense):
 
 def test_unknown_layers_are_named_and_can_be_passed():
     model = tf_keras.Sequential([layers.Input((6,)), Mine(3)])
-    text = graph.architecture(model)
+    text = architecture.to_json(model)
     with pytest.raises(errors.ModelError, match='Mine.*custom_objects'):
-        graph.from_architecture(text.replace('tests.test_graph', 'nowhere'))
-    copy = graph.from_architecture(text, {'Mine': Mine})
+        architecture.from_json(text.replace('tests.test_graph', 'nowhere'))
+    copy = architecture.from_json(text, {'Mine': Mine})
     assert type(copy.layers[-1]) is Mine
     with pytest.raises(errors.ModelError, match='cannot be made'):
-        graph.from_architecture('{}')
+        architecture.from_json('{}')
 
 
 def test_a_random_layer_made_of_its_architecture_can_be_reseeded():
-    copy = graph.from_architecture(graph.architecture(nets.noisy()))
+    copy = architecture.from_json(architecture.to_json(nets.noisy()))
     x, _ = nets.examples()
     draws = []
     for seed in (1, 1, 2):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lth_keras import errors, graph
+from lth_keras import architecture, errors
 from lth_keras._compat import layers, tf_keras
 from lth_keras.mask import Mask
 from lth_keras.pruning import MaskedLayer, PruningPolicy, held_kernels, read_mask, wrapping
@@ -19,7 +19,7 @@ def make(build=nets.resnet, trained=True, seed=0):
     later = {path: value + 1 for path, value in values.items()} if trained else None
     last = {path: value - 1 for path, value in values.items()} if trained else None
     provenance = {'round': 2, 'seed': 7, 'metrics': {'test_accuracy': 0.5}}
-    return Ticket(mask, Snapshot(4, values), provenance, graph.architecture(model), later, last)
+    return Ticket(mask, Snapshot(4, values), provenance, architecture.to_json(model), later, last)
 
 
 def equal(one, other):
@@ -170,7 +170,7 @@ def test_a_ticket_of_some_kernels_leaves_the_others_free():
     build = nets.dense
     model = build()
     mask = Mask({'dense/kernel': np.arange(60).reshape(6, 10) % 2 == 0})
-    ticket = Ticket(mask, Snapshot(0, wrapping.read(model)), {}, graph.architecture(model))
+    ticket = Ticket(mask, Snapshot(0, wrapping.read(model)), {}, architecture.to_json(model))
     assert [path for path, _, _ in held_kernels(ticket.apply(build))] == ['dense/kernel']
 
 

@@ -9,7 +9,8 @@ from lth_keras._compat import Model
 class Context:
     """The model of the experiment (read only) and what the control's draws derive from.
 
-    `seed` is the replicate's, `round` that of the ticket, `draw` counts repeated draws.
+    The model was never trained. `seed` is the replicate's, `round` that of the ticket, `draw`
+    counts repeated draws.
     """
 
     model: Model

@@ -11,9 +11,10 @@ from lth_keras.ticket import Ticket
 def reinit(ticket: Ticket, context: Context) -> Ticket:
     """Random re-initialisation: the ticket's mask on freshly drawn weights.
 
-    Every variable is drawn again from the initialiser of its own layer, made anew with a seed
-    derived from (replicate seed, round, draw, path); biases and normalisation return to their
-    constants. The mask stays bit-equal. Training starts at the ticket's own rewind step.
+    Every variable that starts at random is drawn again from the initialiser of its own layer, made
+    anew with a seed derived from (replicate seed, round, draw, path); biases, normalisation
+    parameters and moving statistics return to the constants that a model begins with. The mask
+    stays bit-equal. Training starts at the ticket's own rewind step.
 
     Raises:
       ModelError: an initialiser that draws the same values again, or none to draw from.

@@ -1,7 +1,13 @@
 """Policy, wrappers and masks of Keras models."""
 
-from lth_keras.pruning.holding import assign_mask, check_zeros, held_kernels, read_mask
-from lth_keras.pruning.policy import Choice, PruningPolicy, describe
+from lth_keras.pruning.holding import (
+    assign_mask,
+    check_zeros,
+    describe,
+    held_kernels,
+    read_mask,
+)
+from lth_keras.pruning.policy import Choice, PruningPolicy
 from lth_keras.pruning.wrapper import MaskedLayer
 
 __all__ = [

@@ -62,7 +62,8 @@ def assign_mask(model: Model, mask: Mask) -> None:
     optimizer = getattr(model, 'optimizer', None)
     if optimizer is not None:
         masks = {id(weight): mask[path] for path, (weight, _) in held.items()}
-        slots.clear(optimizer, [weight for weight, _ in held.values()], masks)
+        with model.distribute_strategy.scope():
+            slots.clear(optimizer, model.trainable_variables, masks)
 
 
 def check_zeros(model: Model) -> None:
@@ -82,11 +83,26 @@ def check_held_exactly(layer_path: str, owner: Any, attribute: str) -> None:
     Raises:
       ModelError: names the layer, the regulariser or constraint, and what to do.
     """
-    for kind in ('regularizer', 'constraint'):
-        thing = getattr(owner, f'{attribute}_{kind}', None)
+    short = attribute.removesuffix('_kernel')  # recurrent_kernel has a recurrent_regularizer
+    names = [f'{a}_{kind}' for a in (attribute, short) for kind in ('regularizer', 'constraint')]
+    for name in names:
+        thing = getattr(owner, name, None)
         if thing is not None and not isinstance(thing, _HARMLESS):
             raise errors.ModelError(
-                f'layer {layer_path!r}: {attribute}_{kind}={type(thing).__name__} would move '
+                f'layer {layer_path!r}: {name}={type(thing).__name__} would move '
                 'pruned weights away from 0; use L1, L2, MaxNorm, MinMaxNorm, NonNeg or UnitNorm, '
                 f"or leave the kernel out with exclude=['{layer_path}/*']"
             )
+
+
+def describe(before: Mask, after: Mask) -> str:
+    """What one pruning removed from which kernel, and which kernels lost nothing."""
+    lines = [
+        f'pruned {before.kept - after.kept:,} of {before.kept:,} weights, '
+        f'{after.kept:,} of {after.size:,} stay (density {after.density:.4f})'
+    ]
+    kept = after.survivors
+    for path, had in before.survivors.items():
+        note = '' if had > kept[path] else '  (lost none)'
+        lines.append(f'  {path:<40} {had:>10,} -> {kept[path]:>10,}{note}')
+    return '\n'.join(lines)

@@ -2,11 +2,12 @@
 
 import dataclasses
 import fnmatch
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lth_keras import allocation, criteria, errors, graph
-from lth_keras._compat import Model, tfmot
+from lth_keras._compat import Model, PruneRegistry, tfmot
 from lth_keras.mask import Mask
 from lth_keras.pruning import holding, wrapping
 from lth_keras.pruning.kernels import Kernel, kernels, kernels_of
@@ -98,6 +99,7 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
         self.exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
         self.criterion = criteria.CRITERIA.get(criterion)
         self.rounding = rounding
+        self._asked: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
         allocation.ROUNDINGS.get(rounding)
         if scope == 'global' and len({r for r in self.rates.values() if r > 0}) > 1:
             raise errors.ConfigError(
@@ -109,13 +111,24 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
     # tfmot's own two questions, so that the policy also works with `prune_low_magnitude`.
 
     def allow_pruning(self, layer: Any) -> bool:
-        """Whether tfmot may wrap this layer: it has a kernel that no pattern leaves out."""
-        found, _ = kernels_of(layer.name, graph.unwrap(layer))
-        return any(not self._left_out(kernel.path) for kernel in found)
+        """Whether tfmot may wrap this layer: the policy prunes it, and tfmot knows its class."""
+        if layer in self._asked:
+            wanted = self._asked[layer]
+        else:  # a layer on its own has no path but its name
+            found, _ = kernels_of(layer.name, layer)
+            wanted = any(self._choose(kernel).pruned for kernel in found)
+        return wanted and (hasattr(layer, 'get_prunable_weights') or PruneRegistry.supports(layer))
 
     def ensure_model_supports_pruning(self, model: Any) -> None:
-        """Raises a ModelError unless the model is a built functional or Sequential one."""
+        """Raises a ModelError unless the model is a built functional or Sequential one.
+
+        tfmot asks this before it asks about the layers, which know neither path nor place.
+        """
         graph.check_model(model)
+        pruned = {choice.path for choice in self.choices(model) if choice.pruned}
+        layers_of = {kernel.layer_path for kernel in kernels(model)[0] if kernel.path in pruned}
+        for path, layer in graph.named_layers(model):
+            self._asked[graph.unwrap(layer)] = path in layers_of
 
     def choices(self, model: Model) -> list[Choice]:
         """The decision on every kernel, in the order of the model's layers.
@@ -224,21 +237,8 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
         after = allocation.remove(self.criterion(evidence), before, pools)
         holding.assign_mask(model, after)
         if verbose:
-            print(describe(before, after))
+            print(holding.describe(before, after))
         return after
-
-
-def describe(before: Mask, after: Mask) -> str:
-    """What one pruning removed from which kernel, and which kernels lost nothing."""
-    lines = [
-        f'pruned {before.kept - after.kept:,} of {before.kept:,} weights, '
-        f'{after.kept:,} of {after.size:,} stay (density {after.density:.4f})'
-    ]
-    kept = after.survivors
-    for path, had in before.survivors.items():
-        note = '' if had > kept[path] else '  (lost none)'
-        lines.append(f'  {path:<40} {had:>10,} -> {kept[path]:>10,}{note}')
-    return '\n'.join(lines)
 
 
 def _shape(shape: Mapping | tuple[int, ...]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from lth_keras import errors
+from lth_keras import errors, graph
 from lth_keras._compat import PruneLowMagnitude, enable_auto_cast_variables, tf_keras, tfmot
 
 
@@ -64,7 +64,7 @@ class MaskedLayer(PruneLowMagnitude):
             *inside, attribute = path.split('/')
             owner = self.layer
             for name in inside:
-                owner = getattr(owner, name)
+                owner = graph.attribute(owner, name)
             if attribute not in vars(owner):
                 raise errors.ModelError(
                     f'layer {self.layer.name!r}: expected a weight {path!r} after it was built, '

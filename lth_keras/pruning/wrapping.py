@@ -4,13 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lth_keras import errors, graph
-from lth_keras._compat import Model, is_graph_network, seedable_generators, tf_keras
+from lth_keras._compat import (
+    Model,
+    is_graph_network,
+    is_keras3_model,
+    seedable_generators,
+    tf_keras,
+)
 from lth_keras.pruning.wrapper import MaskedLayer
 
 
 def built(build_model: Callable[[], Model] | Model) -> Model:
     """The model that a builder returns, or the model itself, checked."""
-    is_model = isinstance(build_model, Model) or is_graph_network(build_model)
+    is_model = isinstance(build_model, Model) or is_keras3_model(build_model)
     model = build_model() if callable(build_model) and not is_model else build_model
     graph.check_model(model)
     return model

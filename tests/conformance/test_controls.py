@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import digests, errors, graph, initial
+from lth_keras import architecture, digests, errors, graph, initial
 from lth_keras._compat import layers, tf_keras
 from lth_keras.controls import CONTROLS, Context
 from lth_keras.mask import Mask
@@ -72,7 +72,7 @@ def make_ticket(build, seed=5):
     mask = nets.random_mask(wrapped)
     # An early step: every variable has moved a little.
     weights = {path: (value + 0.01).astype(value.dtype) for path, value in values.items()}
-    return Ticket(mask, Snapshot(2, weights), {'round': 3}, graph.architecture(model))
+    return Ticket(mask, Snapshot(2, weights), {'round': 3}, architecture.to_json(model))
 
 
 def digest(ticket):
@@ -263,7 +263,7 @@ def test_reinit_that_would_change_nothing_is_refused(rule):
         Mask.ones({'dense/kernel': (6, 4), 'dense_1/kernel': (4, 3)}),
         Snapshot(0, wrapping.read(model)),
         {},
-        graph.architecture(model),
+        architecture.to_json(model),
     )
     with pytest.raises(errors.ModelError, match=r"'dense_1/kernel'.*equal the old ones.*constant"):
         reinit(ticket, Context(model, seed=0, round=1))
@@ -294,7 +294,7 @@ def draws():
         for seed, number, draw in [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 1, 0)]
     ]
     begun = [initial.initial_weights(build, 3) for build in (unseeded, recurrent)]
-    texts = [graph.architecture(build()) for build in (unseeded, recurrent, nets.nested)]
+    texts = [architecture.to_json(build()) for build in (unseeded, recurrent, nets.nested)]
     return [*drawn, *(digests.digest(values) for values in (*begun, *texts))]
 
 

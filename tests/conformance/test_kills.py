@@ -14,7 +14,7 @@ COMMAND = [
     *[sys.executable, '-m', 'experiments.lottery', '--dataset=digits', '--training_steps=300'],
     *['--eval_every=50', '--rounds=6', '--replicates=2', '--rewind_step=35', '--export=6'],
 ]
-# Not results: durations, where it ran, the lock, and TensorFlow's own random identifier of an export.
+# Not results: durations, where it ran, the lock, and the random identifier of a SavedModel.
 NOT_RESULTS = ('timings.json', 'provenance.json', 'lock', 'saved_model')
 
 

@@ -216,7 +216,6 @@ OPTIMIZERS = {
     'momentum': lambda: optimizers.SGD(0.1, momentum=0.9),
     'adam': lambda: optimizers.Adam(0.01),
     'adagrad': lambda: optimizers.Adagrad(0.1),
-    'nadam': lambda: optimizers.Nadam(0.01),
     'ema': lambda: optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9),
     'legacy adam': lambda: optimizers.legacy.Adam(0.01),
     'loss scale': lambda: tf_keras.mixed_precision.LossScaleOptimizer(

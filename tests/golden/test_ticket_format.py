@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lth_keras import architecture
 from lth_keras._compat import layers, tf_keras
-from lth_keras.graph import architecture
 from lth_keras.mask import Mask
 from lth_keras.rewind import Snapshot
 from lth_keras.ticket import Ticket
@@ -32,7 +32,7 @@ def ticket() -> Ticket:
         mask,
         Snapshot(5, values),
         {'round': 1, 'seed': 0},
-        architecture(model),
+        architecture.to_json(model),
         Snapshot(5, trained).masked(mask),
         Snapshot(5, trained).masked(mask),
     )

@@ -71,7 +71,9 @@ def test_run_may_not_import_use(tree):
 def test_facade_is_above_the_package_and_below_the_experiments(tree):
     found = tree(
         {
-            'lth_keras/__init__.py': 'from lth_keras import exporting\nimport experiments.lottery\n',
+            'lth_keras/__init__.py': (
+                'from lth_keras import exporting\nimport experiments.lottery\n'
+            ),
             'lth_keras/exporting.py': 'import lth_keras\n',
             'experiments/lottery.py': '',
         }
