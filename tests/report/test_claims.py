@@ -1,0 +1,63 @@
+"""A paper's claims beside records: hand-worked rows."""
+
+import math
+
+import pytest
+
+from lth_keras.report.claims import LENET, Claim, claims_table
+
+
+def row(replicate, density, accuracy, step, variant='ticket', number=7):
+    number = 0 if density == 1.0 else number
+    return {
+        **{'replicate': replicate, 'round': number, 'variant': variant, 'density': density},
+        **{'test_accuracy': accuracy, 'early_stop_step': step},
+    }
+
+
+ROWS = [
+    *(row(r, 1.0, 0.980 + r / 1000, 4000) for r in range(3)),
+    *(row(r, 0.2107, 0.982 + r / 1000, 2000 + r) for r in range(3)),
+    *(row(r, 0.2107, 0.977 + r / 1000, 8000, 'reinit') for r in range(3)),
+    *(row(r, 0.0358, 0.9801 + r / 1000, 8000, number=15) for r in range(3)),
+]
+
+
+def lines(rows):
+    return dict(
+        (line.split(' | ')[0].removeprefix('| '), line.split(' | ')[1:])
+        for line in claims_table(rows).splitlines()[2:]
+    )
+
+
+def test_measured_numbers_and_words():
+    found = lines(ROWS)
+    measured, word = found['early stop 38% earlier than dense at 21.1%']
+    assert measured.startswith('50% earlier [50% earlier,') and word == 'agrees |'
+    measured, _ = found['0.5 pp more accurate than re-initialised at 21.1%']
+    assert measured.startswith('+0.50 pp')
+    measured, _ = found['minimum validation loss 2.51 times sooner than re-initialised at 21.1%']
+    assert measured.startswith('4.00 times')
+    measured, word = found['test accuracy back at the dense level at 3.6%']
+    assert measured.startswith('+0.01 pp') and word == 'agrees |'
+    assert found['test accuracy up by more than 0.3 pp at 13.5%'] == ['not run', '- |']
+
+
+def test_what_does_not_hold_is_said():
+    worse = [dict(r, test_accuracy=0.9) if r['density'] == 0.0358 else r for r in ROWS]
+    assert lines(worse)['test accuracy back at the dense level at 3.6%'][1] == 'differs |'
+    slower = [dict(r, early_stop_step=9000) if r['density'] == 0.2107 else r for r in ROWS]
+    measured, word = lines(slower)['early stop 38% earlier than dense at 21.1%']
+    assert measured.startswith('125% later') and word == 'differs |'
+
+
+def test_one_replicate_is_never_more_than_a_direction():
+    one = [r for r in ROWS if r['replicate'] == 0]
+    words = {found[1] for found in lines(one).values()}
+    assert words <= {'same direction |', 'within 0.5 pp on average |', '- |'}
+
+
+@pytest.mark.parametrize('claim', LENET, ids=lambda claim: claim.text)
+def test_every_claim_is_zero_between_equal_networks(claim: Claim):
+    same = row(0, 0.5, 0.9, 100)
+    assert math.isclose(claim.measure(same, same), 0.0, abs_tol=1e-12)
