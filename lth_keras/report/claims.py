@@ -21,9 +21,10 @@ class Claim:
       text: the claim, with the paper's own number.
       density: the kept share at which it is made.
       against: 'dense' or the name of a control.
-      measure: (row, other row) -> a number that the claim says is positive, or 0 if `equal`.
+      measure: (row, other row) -> a number that has the `sign` 1 or -1, says the claim, or is 0.
       show: that number -> text.
       variant: whose row is measured.
+      sign: the sign that the claim gives the number.
       equal: the claim is that there is no difference (within the verdict's margin).
     """
 
@@ -33,6 +34,7 @@ class Claim:
     measure: Callable[[Row, Row], float]
     show: Callable[[float], str]
     variant: str = TICKET
+    sign: int = 1
     equal: bool = False
 
 
@@ -73,9 +75,9 @@ LENET = [
     ),
     Claim(
         're-initialised networks are less accurate than dense (13.5%)',
-        *(0.1352, 'dense', lambda one, other: -_accuracy(one, other)),
-        show=lambda value: _points(-value),
+        *(0.1352, 'dense', _accuracy, _points),
         variant=REINIT,
+        sign=-1,
     ),
     Claim(
         'test accuracy back at the dense level at 3.6%',
@@ -109,10 +111,11 @@ def _judge(claim: Claim, rows: Sequence[Row]) -> tuple[str, str]:
     if not values:
         return 'not run', '-'
     mean, low, high = verdict.interval(values)
-    holds = abs(mean) < verdict.MARGIN if claim.equal else mean > 0
+    holds = abs(mean) < verdict.MARGIN if claim.equal else claim.sign * mean > 0
     if low is None:
         return f'{claim.show(mean)} (one replicate)', _word(False, holds, claim)
-    sure = -verdict.MARGIN < low and high < verdict.MARGIN if claim.equal else low > 0
+    nearest = claim.sign * (low if claim.sign > 0 else high)
+    sure = -verdict.MARGIN < low and high < verdict.MARGIN if claim.equal else nearest > 0
     return f'{claim.show(mean)} [{claim.show(low)}, {claim.show(high)}]', _word(sure, holds, claim)
 
 

@@ -24,10 +24,8 @@ ROWS = [
 
 
 def lines(rows):
-    return dict(
-        (line.split(' | ')[0].removeprefix('| '), line.split(' | ')[1:])
-        for line in claims_table(rows).splitlines()[2:]
-    )
+    cells = [line.split(' | ') for line in claims_table(rows).splitlines()[2:]]
+    return {first.removeprefix('| '): rest for first, *rest in cells}
 
 
 def test_measured_numbers_and_words():
