@@ -95,7 +95,7 @@ def find_tickets(
     >>> [round(row['density'], 3) for row in found.rows], found.ticket().mask.kept
     ([1.0, 0.833], 100)
     """
-    experiment = Experiment(**{'label': 'tickets', **options})
+    experiment = Experiment(**options)
     source = data_sets.from_arrays(train, test)
     if validation is None:
         dataset = data_sets.split(source, experiment.split_seed)
@@ -108,10 +108,8 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
     """Runs (or resumes) a search and writes records, tables, plots and tickets to its run."""
     lab = lab or Laboratory(experiment)
     store = Store(experiment.workdir)
-    plans = lab.plans  # before anything is written: a plan that cannot be is an error
-    with store.open_run(
-        experiment.name(), experiment.fingerprint(), lab.identity, bool(experiment.label)
-    ) as run:
+    _ = lab.plans  # before anything is written: a plan that cannot be is an error
+    with store.open_run(lab.name, lab.fingerprint, lab.identity, bool(experiment.label)) as run:
         run.write(PROVENANCE, digests.pretty(session.provenance()))
         progress = Progress(plan.steps(lab), quiet)
         rows: list[dict[str, Any]] = []
@@ -132,7 +130,7 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
         for name, content in report.write_report(everything, experiment.margin).items():
             run.write(name, content)
         matching = report.smallest_matching(rows, experiment.margin)
-        exported = _export(run, chosen.tickets(rows, len(plans)), lab.data)
+        exported = _export(run, chosen.tickets(rows), lab.data)
     summaries = report.summarise(everything, experiment.margin)
     return Found(run.directory, everything, summaries, exported, matching)
 
@@ -143,7 +141,7 @@ def records(lab: Laboratory, known: Mapping[plan.Place, dict[str, Any]]) -> str:
     configuration = {
         **lab.experiment.configuration(),
         'margin': lab.experiment.margin,
-        'fingerprint': lab.experiment.fingerprint(),
+        'fingerprint': lab.fingerprint,
     }
     head = {
         'format': FORMAT,
@@ -208,7 +206,7 @@ class _Chosen:
         if result.variant == TICKET and (wants_all or str(result.round) in self._wanted):
             self._tickets[result.round, result.replicate] = result.ticket
 
-    def tickets(self, rows: list[dict[str, Any]], most: int) -> Iterable[tuple[str, Ticket]]:
+    def tickets(self, rows: list[dict[str, Any]]) -> Iterable[tuple[str, Ticket]]:
         """(name, ticket): of each wanted round the replicate of lowest validation loss."""
         for wanted in self._wanted:
             if wanted == 'none':
@@ -221,10 +219,6 @@ class _Chosen:
             else:
                 number = int(wanted)
                 of_round = [r for r in rows if r['round'] == number and r['variant'] == TICKET]
-                if not of_round:
-                    raise errors.ConfigError(
-                        f'export: expected a round among 0 to {most}, received {number}'
-                    )
                 best = min(of_round, key=lambda r: r['validation_loss'])
                 replicate = best['replicate']
             yield f'round-{number:02d}-replicate-{replicate}', self._tickets[number, replicate]

@@ -49,6 +49,7 @@ class Laboratory:
         dataset: Data | None = None,
     ):
         self.experiment = experiment
+        self._given = build_model is not None or dataset is not None
         self.strategy = strategies.strategy(experiment.strategy)
         self.data = dataset or data.load(
             experiment.dataset,
@@ -117,6 +118,11 @@ class Laboratory:
                 raise errors.ConfigError(
                     f'control_rounds: expected rounds among 1 to {len(plans)}, received {number}'
                 )
+        for text in experiment.export:
+            if text.isdecimal() and int(text) not in {0, *known}:
+                raise errors.ConfigError(
+                    f'export: expected rounds among 0 to {len(plans)}, received {text}'
+                )
         return plans
 
     def has_controls(self, number: int) -> bool:
@@ -151,6 +157,21 @@ class Laboratory:
     def initial(self, seed: int) -> dict[str, np.ndarray]:
         """The initial weights of a replicate."""
         return initial.initial_weights(self.build_model, seed)
+
+    @functools.cached_property
+    def name(self) -> str:
+        """The readable part of the run's directory."""
+        own = self._given and not self.experiment.label
+        return 'tickets' if own else self.experiment.name()
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The other part: of the configuration, and of model and data that it does not name."""
+        named = self.experiment.fingerprint()
+        if not self._given:
+            return named
+        content = {k: self.identity['digests'][k] for k in ('model', 'data')}
+        return digests.digest({'configuration': named, **content})[:10]
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def describe(experiment: Experiment, lab: Laboratory | None = None) -> str:
     """The plan as text; writes nothing."""
     lab = lab or Laboratory(experiment)
     store = Store(experiment.workdir)
-    run = store.workdir / f'{experiment.name()}-{experiment.fingerprint()}'
+    run = store.workdir / f'{lab.name}-{lab.fingerprint}'
     all_of_them = trainings(lab)
     rows = recorded(run, store).values()
     kept = {(r['replicate'], r['round'], r['variant']) for r in rows} & set(all_of_them)

@@ -150,7 +150,7 @@ def _ticket(
 ) -> Ticket:
     provenance = {
         **lab.identity,
-        'fingerprint': lab.experiment.fingerprint(),
+        'fingerprint': lab.fingerprint,
         'replicate': replicate,
         'seed': lab.experiment.seed + replicate,
         'round': plan.round,
