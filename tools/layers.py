@@ -20,18 +20,8 @@ LAYERS = {
     ],
     'decide': ['criteria', 'allocation', 'schedules', 'verdict'],
     'model': [
-        *[
-            'graph',
-            'architecture',
-            'pruning',
-            'rewind',
-            'training',
-            'initial',
-            'data',
-            'models',
-            'ticket',
-        ],
-        *['models', 'ticket', 'engine', 'slots', 'optimizers', 'strategies'],
+        *['graph', 'architecture', 'pruning', 'rewind', 'training', 'initial', 'data', 'models'],
+        *['ticket', 'engine', 'slots', 'optimizers', 'strategies'],
     ],
     'run': [
         *['experiment', 'laboratory', 'rounds', 'controls', 'store', 'runs', 'progress'],

@@ -105,7 +105,8 @@ def test_runs_need_no_developer_packages_and_keep_those_that_are_there(checkout)
     call(checkout, 'tools/test')
     assert calls(checkout)[0] == f'{install}[dev]'
     call(checkout, 'tools/lottery')
-    assert calls(checkout) == ['-P -m experiments.lottery']
+    digits = f'--flagfile={checkout}/experiments/flagfiles/digits.txt'  # without arguments
+    assert calls(checkout) == [f'-P -m experiments.lottery {digits}']
     (checkout / 'setup.cfg').write_text('two')
     call(checkout, 'tools/lottery')
     assert calls(checkout)[0] == f'{install}[dev]'
