@@ -50,18 +50,21 @@ def choose(engine: str, model: Model, strategy: Any) -> str:
     return engine
 
 
-def cross_entropy(model: Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Per-example cross-entropy for integer labels, on logits or on a softmax output."""
-    last = graph.unwrap(model.layers[-1])
-    softmax = isinstance(last, tf_keras.layers.Softmax) or (
-        getattr(last, 'activation', None) is tf_keras.activations.softmax
-    )
+def cross_entropy(model: Model, examples: np.ndarray) -> Callable:
+    """Per-example cross-entropy for integer labels, on logits or on probabilities.
+
+    Which of the two the model gives is read off its outputs on some examples: rows of numbers
+    from 0 to 1 that sum to 1 are probabilities, wherever in the model they are made.
+    """
+    outputs = np.asarray(tf.cast(model(tf.constant(examples), training=False), tf.float32))
+    sums = outputs.sum(axis=-1)
+    probabilities = bool(np.all(outputs >= 0) and np.allclose(sums, 1.0, atol=1e-2))
     return tf_keras.losses.SparseCategoricalCrossentropy(
-        from_logits=not softmax, reduction=tf_keras.losses.Reduction.NONE
+        from_logits=not probabilities, reduction=tf_keras.losses.Reduction.NONE
     )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False, eq=False)
 class Loop:
     """Compiled update and evaluation functions of one model, optimizer and training set.
 
@@ -80,7 +83,7 @@ class Loop:
     compiled: bool
 
     def __post_init__(self) -> None:
-        self._loss = cross_entropy(self.model)
+        self._loss = cross_entropy(self.model, self.train[0][:64])
         self._replicas = self.strategy.num_replicas_in_sync
         self._x, self._y = (tf.constant(part) for part in self.train)
         run = self._one_device if self._replicas == 1 else self._many_devices
@@ -142,9 +145,17 @@ class Loop:
                 'size that leaves no smaller rest'
             )
         count = len(block)
-        if count < BLOCK and block.shape[1] > 0 and count > 1:
+        if 1 < count < BLOCK:
             block = np.concatenate([block, np.zeros((BLOCK - count, block.shape[1]), block.dtype)])
-        loss, correct = self._run(tf.constant(block), tf.constant(count))
+        try:
+            loss, correct = self._run(tf.constant(block), tf.constant(count))
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as e:
+            if not self.compiled:
+                raise
+            first = str(e.message).strip().split('\n')[0]
+            raise errors.ModelError(
+                f"the compiled engine cannot run this model ({first}); use engine='plain'"
+            ) from e
         return float(loss), int(correct)
 
     def _evaluation(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

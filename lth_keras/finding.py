@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from lth_keras import data as data_sets
-from lth_keras import digests, errors, exporting, plan, report, session
+from lth_keras import digests, errors, exporting, plan, report, rounds, session
 from lth_keras._compat import Model
-from lth_keras.data import Data
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
 from lth_keras.progress import Progress
@@ -54,6 +53,9 @@ class Found:
             raise errors.ConfigError(
                 'no ticket was exported: none matches the dense network; export a round by number'
             )
+        if name is not None and name not in self.exported:
+            hint = errors.did_you_mean(name, self.exported)
+            raise errors.ConfigError(f'no exported ticket {name!r}: {hint}')
         return Ticket.load(self.exported[name or next(iter(self.exported))] / 'ticket')
 
 
@@ -95,13 +97,26 @@ def find_tickets(
     >>> [round(row['density'], 3) for row in found.rows], found.ticket().mask.kept
     ([1.0, 0.833], 100)
     """
-    experiment = Experiment(**options)
+    refused = {'model', 'dataset', 'data_dir', 'download', 'dry_run'}
+    known = {item.name for item in dataclasses.fields(Experiment)} - refused
+    for name in options:
+        if name not in known:
+            why = 'is given by the arguments' if name in refused else 'is unknown'
+            raise errors.ConfigError(f'option {name!r} {why}: {errors.did_you_mean(name, known)}')
+    experiment = Experiment(**options, model=_named(build_model), dataset='given:arrays')
+    session.configure(experiment.threads)
     source = data_sets.from_arrays(train, test)
     if validation is None:
         dataset = data_sets.split(source, experiment.split_seed)
     else:
         dataset = data_sets.given(source, validation)
     return find(experiment, Laboratory(experiment, build_model, dataset), quiet)
+
+
+def _named(function: Any) -> str:
+    """module:name of a builder, for the records."""
+    module = getattr(function, '__module__', type(function).__module__)
+    return f'{module}:{getattr(function, "__qualname__", type(function).__name__)}'
 
 
 def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = False) -> Found:
@@ -114,7 +129,7 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
         progress = Progress(plan.steps(lab), quiet)
         rows: list[dict[str, Any]] = []
         known = plan.recorded(run.directory, store)
-        chosen = _Chosen(experiment)
+        chosen = _Chosen(experiment, store)
         try:
             for result in search(lab, store, progress):
                 rows.append(result.row)
@@ -130,7 +145,7 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
         for name, content in report.write_report(everything, experiment.margin).items():
             run.write(name, content)
         matching = report.smallest_matching(rows, experiment.margin)
-        exported = _export(run, chosen.tickets(rows), lab.data)
+        exported = _export(run, chosen.tickets(rows), lab)
     summaries = report.summarise(everything, experiment.margin)
     return Found(run.directory, everything, summaries, exported, matching)
 
@@ -146,6 +161,7 @@ def records(lab: Laboratory, known: Mapping[plan.Place, dict[str, Any]]) -> str:
     head = {
         'format': FORMAT,
         'version': VERSION,
+        'checksum': digests.digest(digests.plain(rows)),
         'command': command(_covering(lab.experiment, rows)),
         'configuration': configuration,
         'identity': {k: v for k, v in lab.identity.items() if k != 'configuration'},
@@ -171,7 +187,8 @@ def _covering(experiment: Experiment, rows: list[dict[str, Any]]) -> Experiment:
 
 def command(experiment: Experiment) -> str:
     """The command that repeats the search; folders are left to the reader."""
-    parts = ['tools/lottery']
+    given = experiment.dataset == 'given:arrays'  # no command line repeats that
+    parts = ['lth_keras.find_tickets' if given else 'tools/lottery']
     for item in dataclasses.fields(experiment):
         value = getattr(experiment, item.name)
         if item.name in ('workdir', 'label', 'dry_run', 'download') or value == item.default:
@@ -194,17 +211,22 @@ def _timings(run: Run, progress: Progress) -> str:
 
 
 class _Chosen:
-    """Keeps the trained tickets that may be exported, and no others, while the search runs."""
+    """Remembers the tickets that may be exported while the search runs, without trained weights.
 
-    def __init__(self, experiment: Experiment):
+    Those are in the store; in memory they would grow with rounds and replicates.
+    """
+
+    def __init__(self, experiment: Experiment, store: Store):
         self._margin = experiment.margin
         self._wanted = experiment.export
-        self._tickets: dict[tuple[int, int], Ticket] = {}
+        self._store = store
+        self._tickets: dict[tuple[int, int], tuple[Ticket, str]] = {}
 
     def offer(self, result: Round) -> None:
         wants_all = 'smallest_matching' in self._wanted
         if result.variant == TICKET and (wants_all or str(result.round) in self._wanted):
-            self._tickets[result.round, result.replicate] = result.ticket
+            bare = dataclasses.replace(result.ticket, early_stop=None, final=None)
+            self._tickets[result.round, result.replicate] = bare, result.stage
 
     def tickets(self, rows: list[dict[str, Any]]) -> Iterable[tuple[str, Ticket]]:
         """(name, ticket): of each wanted round the replicate of lowest validation loss."""
@@ -221,16 +243,23 @@ class _Chosen:
                 of_round = [r for r in rows if r['round'] == number and r['variant'] == TICKET]
                 best = min(of_round, key=lambda r: r['validation_loss'])
                 replicate = best['replicate']
-            yield f'round-{number:02d}-replicate-{replicate}', self._tickets[number, replicate]
+            bare, stage = self._tickets[number, replicate]
+            name = f'round-{number:02d}-replicate-{replicate}'
+            yield name, rounds.with_weights(bare, self._store.find(*stage.split('-')))
 
 
-def _export(run: Run, tickets: Iterable[tuple[str, Ticket]], data: Data) -> dict[str, Path]:
+def _export(run: Run, tickets: Iterable[tuple[str, Ticket]], lab: Laboratory) -> dict[str, Path]:
     exported = {}
     for name, ticket in tickets:
         folder = run.directory / 'tickets' / name
         if not (folder / 'ticket').exists():
             ticket.save(folder / 'ticket')
-        if not (folder / 'saved_model').exists():
-            exporting.export(ticket, folder / 'saved_model', samples=data.test[0][:64])
+        target = folder / 'saved_model'
+        if target.exists():
+            exporting.verify(target)
+        else:
+            # From the builder, not from the text: layers may be known to this process only.
+            model = ticket.apply(lab.build_model, 'early_stop')
+            exporting.export(model, target, samples=lab.data.test[0][:64])
         exported[name] = folder
     return exported

@@ -19,6 +19,7 @@ from lth_keras import (
     initial,
     models,
     schedules,
+    session,
     strategies,
     training,
 )
@@ -27,7 +28,7 @@ from lth_keras.data import Data
 from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.mask import Mask
 from lth_keras.optimizers import OPTIMIZERS
-from lth_keras.pruning import PruningPolicy
+from lth_keras.pruning import PruningPolicy, wrapping
 from lth_keras.pruning.wrapping import built
 
 LIBRARIES = ('tensorflow', 'tf_keras', 'tensorflow-model-optimization', 'numpy', 'lth_keras')
@@ -176,20 +177,38 @@ class Laboratory:
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
         """What must stay as it was for a run to go on: bits depend on it."""
-        threads = self.experiment.threads if self.engine == 'plain' else 'any'
         return {
             'configuration': self.experiment.configuration(),
             'digests': {
                 'data': self.data.digest,
                 'model': digests.digest(self.architecture),
+                'behaviour': self._behaviour(),
                 'initial_weights': digests.digest(self.initial(self.experiment.seed)),
             },
             'engine': self.engine,
             'replicas': self.strategy.num_replicas_in_sync,
-            'threads': threads,
+            'threads': session.threads(),
             'device': device(),
             'versions': versions(),
         }
+
+    def _behaviour(self) -> str:
+        """Digest of what the network computes: its configuration does not hold its code.
+
+        Outputs and gradients on a few training examples under the initial weights; a layer or
+        activation whose code was edited gives another one.
+        """
+        seed = self.experiment.seed
+        model = wrapping.rebuilt(self.model)
+        wrapping.assign(model, self.initial(seed))
+        training.reseed(model, seed)
+        x = tf.constant(self.data.train[0][:8])
+        with tf.GradientTape() as tape:
+            outputs = model(x, training=True)
+            total = tf.reduce_sum(tf.math.square(tf.cast(outputs, tf.float32)))
+        gradients = tape.gradient(total, model.trainable_variables)
+        found = [outputs, model(x, training=False), *(g for g in gradients if g is not None)]
+        return digests.digest([np.asarray(tf.convert_to_tensor(f), np.float32) for f in found])
 
     def training_inputs(
         self, start: Mapping[str, np.ndarray], mask: Mask, seed: int, begin: int, snapshot_at: Any
@@ -199,6 +218,7 @@ class Laboratory:
         return {
             'revision': training.REVISION,
             'model': identity['digests']['model'],
+            'behaviour': identity['digests']['behaviour'],
             'data': identity['digests']['data'],
             'optimizer': {
                 'name': experiment.optimizer,
@@ -227,12 +247,24 @@ class Laboratory:
 
 
 def device() -> str:
-    """The kind of device that trains: 'CPU x86_64', or the name of the first GPU."""
+    """What trains: the first GPU's name and how many, or the processor's."""
     gpus = tf.config.list_physical_devices('GPU')
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return f'GPU {details.get("device_name", "unknown")} x {len(gpus)}'
-    return f'CPU {platform.machine()}'
+    return f'CPU {_processor()}'
+
+
+def _processor() -> str:
+    """Name of the processor: its instruction sets decide how sums are ordered."""
+    try:
+        with open('/proc/cpuinfo') as file:
+            for line in file:
+                if line.startswith('model name'):
+                    return line.split(':', 1)[1].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lth_keras import digests, errors
 from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.laboratory import Laboratory
 from lth_keras.store import Store
@@ -38,11 +39,24 @@ def place(row: Mapping[str, Any]) -> Place:
 
 
 def recorded(run: Path, store: Store) -> dict[Place, dict[str, Any]]:
-    """The rows of the run's record whose stages the store still has, by place."""
+    """The rows of the run's record whose stages the store still has, by place.
+
+    Raises:
+      StoreError: the record is not what was written.
+    """
+    path = run / 'records.json'
     try:
-        rows = json.loads((run / 'records.json').read_text())['rows']
-    except (OSError, ValueError, KeyError):
+        record = json.loads(path.read_text())
+        rows, intact = record['rows'], record['checksum'] == digests.digest(record['rows'])
+    except FileNotFoundError:
         return {}
+    except (OSError, ValueError, KeyError, TypeError, errors.LotteryError):
+        rows, intact = [], False
+    if not intact:
+        raise errors.StoreError(
+            f'expected the records of a run in {path}, received something that was changed: '
+            'remove it and run the same command again; finished stages are kept'
+        )
     return {place(row): row for row in rows if (store.stages / row['stage']).is_dir()}
 
 

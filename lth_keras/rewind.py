@@ -52,6 +52,8 @@ class RewindCallback(tf_keras.callbacks.Callback):
     0) and moves a learning-rate schedule on to step k. With `optimizer='restore'` slots and
     counter of step k come back instead.
 
+    One callback serves one search: its snapshot is that of the first model it saw at step k.
+
     Args:
       step: k >= 0, counted in optimizer updates.
       optimizer: 'fresh' or 'restore'.
@@ -82,6 +84,7 @@ class RewindCallback(tf_keras.callbacks.Callback):
         self._restores_optimizer = optimizer == 'restore'
         self._learning_rate: float | None = None
         self._steps_per_execution = 1
+        self._mask: Mask | None = None
 
     @property
     def weights(self) -> Mapping[str, np.ndarray] | None:
@@ -90,7 +93,11 @@ class RewindCallback(tf_keras.callbacks.Callback):
 
     def set_model(self, model: Model) -> None:
         super().set_model(model)
-        if self.snapshot is not None or model is None:
+        if model is None:
+            return
+        if self.snapshot is not None:
+            if self.step and self._counted() == 0 and not self._restores_optimizer:
+                self._shift(model)  # it was compiled again after `restore`
             return
         slots.check_rewindable(model.optimizer)
         if getattr(model, '_autotune_steps_per_execution', False):
@@ -116,6 +123,14 @@ class RewindCallback(tf_keras.callbacks.Callback):
         if self.snapshot is None:
             if self._counted() == 0:
                 self.initial = wrapping.read(self.model)
+            mask = _mask(self.model)
+            if self._mask is not None and mask != self._mask:
+                raise errors.TrainingError(
+                    f'rewind step {self.step}: expected to reach it before the first pruning, '
+                    f'received a model that was pruned at step {self._counted()}; train longer '
+                    'in the first round, or rewind to an earlier step'
+                )
+            self._mask = mask
             self._look()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -169,6 +184,12 @@ class RewindCallback(tf_keras.callbacks.Callback):
         if optimizer is not None:
             self._reset(model, optimizer)
 
+    def _shift(self, model: Model) -> None:
+        """Lets the learning-rate schedule go on at step k, if there is one."""
+        shifted = _shiftable(model)
+        if shifted is not None:
+            shifted.offset.assign(0 if self._restores_optimizer else self.step)
+
     def _reset(self, model: Model, optimizer: Any) -> None:
         with model.distribute_strategy.scope():
             slots.build(optimizer, model.trainable_variables)
@@ -183,9 +204,13 @@ class RewindCallback(tf_keras.callbacks.Callback):
         rate = slots.learning_rate(optimizer)
         if _is_schedule(rate):
             if self.step:
-                _shiftable(model).offset.assign(0 if self._restores_optimizer else self.step)
+                self._shift(model)
         elif self._learning_rate is not None and hasattr(rate, 'assign'):
             rate.assign(self._learning_rate)
+
+
+def _mask(model: Model) -> Mask | None:
+    return holding.read_mask(model) if any(True for _ in holding.held_kernels(model)) else None
 
 
 def _is_schedule(rate: Any) -> bool:

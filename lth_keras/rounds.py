@@ -34,7 +34,6 @@ class Round:
     ticket: Ticket
     stage: str
     row: dict[str, Any]
-    curve: np.ndarray
 
 
 def search(lab: Laboratory, store: Store, progress: Progress) -> Iterator[Round]:
@@ -64,7 +63,7 @@ def rounds(
         done[plan.round] = train(lab, store, progress, ticket, replicate, seed, plan)
         yield done[plan.round]
         for name in lab.experiment.controls if lab.has_controls(plan.round) else ():
-            context = Context(lab.model, seed, plan.round)
+            context = Context(lab.model, seed, plan.round, build=lab.build_model)
             control = CONTROLS.get(name)(ticket, context)
             yield train(lab, store, progress, control, replicate, seed, plan, variant=name)
         for old in set(done) - {0, plan.round}:
@@ -127,22 +126,28 @@ def train(
             )
         return _artefact(trained)
 
-    key = f'{TRAIN}-{stage_key(TRAIN, inputs)}'
-    if store.find(TRAIN, key.removeprefix(f'{TRAIN}-')) is not None:
+    key = stage_key(TRAIN, inputs)
+    stage = store.find(TRAIN, key)
+    if stage is None:
+        stage = store.get_or(TRAIN, inputs, make)
+    else:
         progress.skip(name, begin, lab.experiment.training_steps)
-    stage = store.get_or(TRAIN, inputs, make)
     if 'snapshot' in stage.arrays:
         kept = {path: stage.arrays['snapshot'][path] for path in start}
         ticket = dataclasses.replace(ticket, snapshot=Snapshot(snapshot_at or 0, kept))
+    key = f'{TRAIN}-{key}'
     row = _row(lab, ticket, replicate, plan, variant, key, stage.meta)
-    trained_ticket = dataclasses.replace(
-        ticket,
-        early_stop={path: stage.arrays['early_stop'][path] for path in start},
-        final={path: stage.arrays['final'][path] for path in start},
-        provenance={**ticket.provenance, 'result': row},
+    ticket = dataclasses.replace(ticket, provenance={**ticket.provenance, 'result': row})
+    return Round(replicate, plan.round, variant, with_weights(ticket, stage), key, row)
+
+
+def with_weights(ticket: Ticket, stage: Artefact) -> Ticket:
+    """The ticket with the trained weights of its stage."""
+    names = list(ticket.snapshot.weights)
+    early, final = (
+        {path: stage.arrays[which][path] for path in names} for which in ('early_stop', 'final')
     )
-    curve = _curve(stage.texts['curve.csv'])
-    return Round(replicate, plan.round, variant, trained_ticket, key, row, curve)
+    return dataclasses.replace(ticket, early_stop=early, final=final)
 
 
 def _ticket(
@@ -173,11 +178,6 @@ def _artefact(trained: Trained) -> Artefact:
             ','.join([str(int(step)), *('' if math.isnan(v) else repr(v) for v in values)])
         )
     return Artefact(TRAIN, meta, arrays, {'curve.csv': '\n'.join(lines) + '\n'})
-
-
-def _curve(text: str) -> np.ndarray:
-    rows = [line.split(',') for line in text.splitlines()[1:]]
-    return np.array([[float(v) if v else math.nan for v in row] for row in rows])
 
 
 def _row(

@@ -29,6 +29,14 @@ def configure(threads: int) -> None:
     tf.get_logger().setLevel('WARNING')
 
 
+def threads() -> int:
+    """Number of processor threads that one operation may use: it can change bits."""
+    set_to = tf.config.threading.get_intra_op_parallelism_threads()
+    if set_to:
+        return set_to
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
 def provenance() -> dict[str, Any]:
     """Where and how this process runs: what results must not hold, but someone may ask."""
     return {

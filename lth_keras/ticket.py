@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lth_keras import architecture, artefact, errors, graph
+from lth_keras import architecture, artefact, errors, files, graph
 from lth_keras._compat import Model
 from lth_keras.mask import Mask
 from lth_keras.pruning import holding, wrapping
@@ -76,8 +76,12 @@ class Ticket:
         wrapping.assign(model, self.weights(which))
         return model
 
-    def apply(self, model: Callable[[], Model] | Model) -> Model:
-        """A wrapped copy of a (builder's) model that starts as this ticket does.
+    def apply(self, model: Callable[[], Model] | Model, which: str = 'start') -> Model:
+        """A wrapped copy of a (builder's) model with this ticket's mask and weights.
+
+        Args:
+          model: a builder or a model of the same kernels.
+          which: 'start' (mask * snapshot), 'early_stop' or 'final'.
 
         Raises:
           MaskError, ModelError: kernels or shapes of the model are not the ticket's.
@@ -91,7 +95,7 @@ class Ticket:
                 if kernel.startswith(f'{path}/'):
                     layer_of.setdefault(path, []).append(kernel.removeprefix(f'{path}/'))
         wrapped = wrapping.rebuilt(bare, layer_of)
-        wrapping.assign(wrapped, self.start())
+        wrapping.assign(wrapped, self.weights(which))
         holding.assign_mask(wrapped, self.mask)
         return wrapped
 
@@ -126,7 +130,9 @@ class Ticket:
             'kernels': list(self.mask),
             'variables': list(self.snapshot.weights),
         }
-        Path(directory).absolute().parent.mkdir(parents=True, exist_ok=True)
+        parent = Path(directory).absolute().parent
+        with files.writing(parent):
+            parent.mkdir(parents=True, exist_ok=True)
         texts = {'model.json': self.architecture}
         artefact.write(Path(directory), artefact.Artefact(KIND, meta, arrays, texts))
 

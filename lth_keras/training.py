@@ -82,6 +82,7 @@ class Trainer:
                 path: tf.Variable(variable, trainable=False, name='best')
                 for path, variable in self._variables.items()
             }
+        self._repeats = False
         self._keep = tf.function(self._keep_best)
         self._validation = tuple(tf.constant(part) for part in data.validation)
 
@@ -135,8 +136,10 @@ class Trainer:
             raise errors.TrainingError(
                 f'snapshot: expected a step from {begin} to {stop}, received {snapshot_at}'
             )
-        self.reset(start, mask, seed)
         epochs = steps.Epochs(len(self.data.train[1]), self.batch_size, seed)
+        if not self._repeats:
+            self._check_repeats(start, mask, seed, next(epochs.blocks(begin, begin + 2)))
+        self.reset(start, mask, seed)
         regular = set(steps.marks(begin, stop, eval_every))
         pauses = steps.marks(begin, stop, eval_every, [snapshot_at] if snapshot_at else [])
         rows: list[tuple[float, ...]] = []
@@ -165,6 +168,24 @@ class Trainer:
                 loss = correct = seen = taken = 0.0
             on_step(step)
         return self._finish(np.array(rows), best_step, snapshot)
+
+    def _check_repeats(
+        self, start: Mapping[str, np.ndarray], mask: Mask | None, seed: int, block: np.ndarray
+    ) -> None:
+        """Takes the first steps twice, once per process: the same bits, or a ModelError."""
+        ends = []
+        for _ in range(2):
+            self.reset(start, mask, seed)
+            self._loop.run(block)
+            ends.append(wrapping.read(self.model))
+        for path, value in ends[0].items():
+            if not np.array_equal(value, ends[1][path], equal_nan=True):
+                raise errors.ModelError(
+                    f'the same two steps gave two different values of {path!r}: a layer draws '
+                    'random numbers that cannot be seeded, or keeps a state of its own; use '
+                    'Dropout, GaussianNoise and the like, and stateless layers'
+                )
+        self._repeats = True
 
     def _finish(self, curve: np.ndarray, best_step: int, snapshot: Values | None) -> Trained:
         """The two looks at the test part: at the end, and at the early-stop iteration."""

@@ -25,5 +25,6 @@ def reinit(ticket: Ticket, context: Context) -> Ticket:
     seed = seeds.derive(context.seed, 'reinit', context.round, context.draw)
     drawn = initial.redrawn(context.model, seed, 'reinit')
     initial.check_differs(ticket.snapshot.weights, drawn, list(ticket.mask))
-    weights = {**ticket.snapshot.weights, **drawn}
+    rest = initial.initial_weights(context.build, seed) if context.build else {}
+    weights = {**ticket.snapshot.weights, **rest, **drawn}
     return dataclasses.replace(ticket, snapshot=Snapshot(ticket.snapshot.step, weights))
