@@ -10,8 +10,6 @@ from absl import flags
 from lth_keras import Experiment, errors
 from lth_keras.experiment import check
 
-_NO_CHECK = {'known': None, 'own': True, 'low': None, 'high': None, 'open': False}
-
 
 class _Parser(flags.ArgumentParser):
     """Turns a flag's text into the field's value, checked by the configuration's own rule."""
@@ -66,7 +64,7 @@ def define(configuration: type = Experiment) -> None:
             continue
         if isinstance(hint, types.UnionType):
             (hint,) = (a for a in typing.get_args(hint) if a is not type(None))
-        parser = _Parser(item.name, hint, item.metadata or _NO_CHECK)
+        parser = _Parser(item.name, hint, item.metadata)
         flags.DEFINE(parser, item.name, item.default, text, serializer=_Serializer())
 
 

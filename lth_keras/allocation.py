@@ -134,6 +134,10 @@ def removals(
 
 
 def _check_scores(scores: Mapping[str, np.ndarray], mask: Mask) -> None:
+    if not isinstance(scores, Mapping):
+        raise errors.MaskError(
+            f'expected scores as kernel path -> array, received {type(scores).__name__}'
+        )
     for path, kept in mask.items():
         if path not in scores:
             raise errors.MaskError(f'expected scores for kernel {path!r}, received none')

@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import math
+import os
+import re
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -183,7 +185,8 @@ digits, mnist.
     def name(self) -> str:
         """The readable part of the run's directory."""
         parts = (self.model.split(':')[-1], self.dataset.split(':')[-1], self.procedure)
-        return self.label or '-'.join(parts)
+        # What a directory cannot be called is left out: '_build' of a module is 'build'.
+        return self.label or '-'.join(re.sub(r'[^A-Za-z0-9._]+|^[._]+', '', p) for p in parts)
 
 
 _KINDS = {str: 'a text', int: 'a whole number', float: 'a number', bool: 'True or False'}
@@ -203,6 +206,8 @@ def typed(name: str, value: Any, hint: Any) -> Any:
         return None
     kind = kinds[0]
     value = value.item() if isinstance(value, np.generic) else value
+    if kind is str and isinstance(value, os.PathLike | int) and not isinstance(value, bool):
+        value = str(value)
     fits = isinstance(value, int | float if kind is float else kind)
     if not fits or (kind is not bool and isinstance(value, bool)):
         raise errors.ConfigError(f'{name}: expected {_KINDS[kind]}, received {value!r}')
@@ -243,6 +248,3 @@ def _range(metadata: Any) -> str:
 def seeds_of(experiment: Experiment) -> list[int]:
     """The seed of each replicate."""
     return [experiment.seed + replicate for replicate in range(experiment.replicates)]
-
-
-Builder = Callable[[], Any]

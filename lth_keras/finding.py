@@ -2,15 +2,14 @@
 
 import dataclasses
 import json
-import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lth_keras import data as data_sets
-from lth_keras import digests, errors, exporting, plan, report, rounds, session
+from lth_keras import digests, errors, exporting, plan, records, report, rounds, session
 from lth_keras._compat import Model
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
@@ -20,8 +19,7 @@ from lth_keras.runs import Run
 from lth_keras.store import Store
 from lth_keras.ticket import Ticket
 
-RECORDS, TIMINGS, PROVENANCE = 'records.json', 'timings.json', 'provenance.json'
-FORMAT, VERSION = 'lth_keras.records', 1
+TIMINGS, PROVENANCE = 'timings.json', 'provenance.json'
 Part = tuple[np.ndarray, np.ndarray]
 
 
@@ -128,14 +126,14 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
         run.write(PROVENANCE, digests.pretty(session.provenance()))
         progress = Progress(plan.steps(lab), quiet)
         rows: list[dict[str, Any]] = []
-        known = plan.recorded(run.directory, store)
+        known = records.recorded(run.directory, store)
         chosen = _Chosen(experiment, store)
         try:
             for result in search(lab, store, progress):
                 rows.append(result.row)
                 chosen.offer(result)
-                known[plan.place(result.row)] = result.row
-                run.write(RECORDS, records(lab, known))
+                known[records.place(result.row)] = result.row
+                run.write(records.NAME, records.to_text(lab, known))
         finally:
             progress.close()
             if progress.seconds:
@@ -148,57 +146,6 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
         exported = _export(run, chosen.tickets(rows), lab)
     summaries = report.summarise(everything, experiment.margin)
     return Found(run.directory, everything, summaries, exported, matching)
-
-
-def records(lab: Laboratory, known: Mapping[plan.Place, dict[str, Any]]) -> str:
-    """The rows with the configuration and the command that makes them, as JSON."""
-    rows = [known[place] for place in sorted(known)]
-    configuration = {
-        **lab.experiment.configuration(),
-        'margin': lab.experiment.margin,
-        'fingerprint': lab.fingerprint,
-    }
-    head = {
-        'format': FORMAT,
-        'version': VERSION,
-        'checksum': digests.digest(digests.plain(rows)),
-        'command': command(_covering(lab.experiment, rows)),
-        'configuration': configuration,
-        'identity': {k: v for k, v in lab.identity.items() if k != 'configuration'},
-    }
-    lines = ',\n'.join('  ' + json.dumps(row, sort_keys=True) for row in rows)
-    return json.dumps(head, sort_keys=True, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n'
-
-
-def _covering(experiment: Experiment, rows: list[dict[str, Any]]) -> Experiment:
-    """The experiment with as many rounds, replicates and controls as the rows have."""
-    controls = [row for row in rows if row['variant'] != TICKET]
-    rounds = sorted({row['round'] for row in rows if row['round']})
-    with_controls = sorted({row['round'] for row in controls})
-    return dataclasses.replace(
-        experiment,
-        rounds=max(rounds, default=0),
-        target_density=experiment.configuration().get('target_density'),
-        replicates=1 + max(row['replicate'] for row in rows),
-        controls=tuple(sorted({row['variant'] for row in controls})),
-        control_rounds=() if with_controls == rounds else tuple(with_controls),
-    )
-
-
-def command(experiment: Experiment) -> str:
-    """The command that repeats the search; folders are left to the reader."""
-    given = experiment.dataset == 'given:arrays'  # no command line repeats that
-    parts = ['lth_keras.find_tickets' if given else 'tools/lottery']
-    for item in dataclasses.fields(experiment):
-        value = getattr(experiment, item.name)
-        if item.name in ('workdir', 'label', 'dry_run', 'download') or value == item.default:
-            continue
-        if item.name == 'data_dir':
-            parts.append('--data_dir=$TFDS_DATA_DIR')
-            continue
-        text = ','.join(str(v) for v in value) if isinstance(value, tuple) else str(value)
-        parts.append(f'--{item.name}={shlex.quote(text)}')
-    return ' '.join(parts)
 
 
 def _timings(run: Run, progress: Progress) -> str:

@@ -44,11 +44,8 @@ def initial_weights(build_model: Callable[[], Model], seed: int) -> Values:
 def check_replicates(build_model: Callable[[], Model], first: int, second: int) -> None:
     """Raises a ConfigError if the builder fixes its seeds, so that two replicates start alike."""
     one, other = initial_weights(build_model, first), initial_weights(build_model, second)
-    alike = [
-        kernel.path
-        for kernel in kernels(built(build_model))[0]
-        if np.array_equal(one[kernel.path], other[kernel.path])
-    ]
+    drawn = [k.path for k in kernels(built(build_model))[0] if not _constant(one[k.path])]
+    alike = [path for path in drawn if np.array_equal(one[path], other[path])]
     if alike:
         raise errors.ConfigError(
             f'every replicate would start alike: kernel {alike[0]!r} has the same initial values '
@@ -110,6 +107,10 @@ def _reseeded(initializer: Any, seed: int) -> Any:
     if 'seed' in config:
         return type(initializer).from_config({**config, 'seed': seed})
     return initializer
+
+
+def _constant(values: np.ndarray) -> bool:
+    return bool(np.all(values == values.flat[0])) if values.size > 1 else False
 
 
 def check_differs(start: Mapping[str, np.ndarray], other: Values, kernel_paths: list[str]) -> None:

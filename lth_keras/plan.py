@@ -1,17 +1,11 @@
 """The dry run: what will be trained, how long it takes, what is already there."""
 
-import json
 import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from lth_keras import digests, errors
 from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.laboratory import Laboratory
+from lth_keras.records import recorded
 from lth_keras.store import Store
-
-Place = tuple[int, int, bool, str, int]
 
 
 def trainings(lab: Laboratory) -> list[tuple[int, int, str]]:
@@ -30,34 +24,6 @@ def steps(lab: Laboratory) -> int:
     """Optimizer steps of the whole search: round 0 starts at 0, the others at the rewind step."""
     total, k = lab.experiment.training_steps, lab.experiment.rewind_step
     return sum(total - (k if number else 0) for _, number, _ in trainings(lab))
-
-
-def place(row: Mapping[str, Any]) -> Place:
-    """What tells a row of the records from the others; sorts tickets before controls."""
-    variant = row['variant']
-    return row['replicate'], row['round'], variant != 'ticket', variant, row['draw']
-
-
-def recorded(run: Path, store: Store) -> dict[Place, dict[str, Any]]:
-    """The rows of the run's record whose stages the store still has, by place.
-
-    Raises:
-      StoreError: the record is not what was written.
-    """
-    path = run / 'records.json'
-    try:
-        record = json.loads(path.read_text())
-        rows, intact = record['rows'], record['checksum'] == digests.digest(record['rows'])
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, errors.LotteryError):
-        rows, intact = [], False
-    if not intact:
-        raise errors.StoreError(
-            f'expected the records of a run in {path}, received something that was changed: '
-            'remove it and run the same command again; finished stages are kept'
-        )
-    return {place(row): row for row in rows if (store.stages / row['stage']).is_dir()}
 
 
 def probe(lab: Laboratory) -> float:

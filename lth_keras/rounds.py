@@ -88,7 +88,7 @@ def prune(
             {path: source.ticket.final[path] for path in before},
         )
         criterion = lab.policy.criterion
-        evidence.require(criterion.needs, criterion.__name__)
+        evidence.require(criteria.needs_of(criterion), criterion.__name__)
         after = allocation.remove(criterion(evidence), before, plan.pools)
         return Artefact(PRUNE, {'survivors': after.survivors}, {'mask': dict(after)})
 

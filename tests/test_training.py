@@ -302,7 +302,7 @@ def test_the_loss_of_probabilities_is_told_from_that_of_logits(build):
         probabilities = model(x)
         np.testing.assert_allclose(tf.reduce_sum(probabilities, -1), 1.0, rtol=1e-5)
         expected = -np.log(probabilities.numpy()[np.arange(len(y)), y])
-        rule = engine.cross_entropy(model)
+        rule = engine.cross_entropy(model, x)
         loss = tf.function(lambda x, y, model=model, rule=rule: rule(y, model(x)))(x, y)
         np.testing.assert_allclose(loss, expected, rtol=1e-4)
 
@@ -311,7 +311,7 @@ def test_the_loss_of_logits():
     model = nets.dense()
     x, y = nets.examples()
     np.testing.assert_allclose(
-        engine.cross_entropy(model)(y, model(x)), losses(model, x, y)[0], rtol=1e-5
+        engine.cross_entropy(model, x)(y, model(x)), losses(model, x, y)[0], rtol=1e-5
     )
 
 

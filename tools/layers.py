@@ -25,7 +25,7 @@ LAYERS = {
     ],
     'run': [
         *['experiment', 'laboratory', 'rounds', 'controls', 'store', 'runs', 'progress'],
-        *['plan', 'session'],
+        *['plan', 'records', 'session'],
     ],
     'use': ['report', 'exporting', 'finding', 'tuning'],
 }

@@ -14,10 +14,10 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """Kernel path -> weights at three moments of a round; None where nobody asked for it.
+    """Kernel path -> weights at three moments of a round; None where it is not known.
 
     `initial` are the weights at step 0, `rewind` those the round started from (step k), and
-    `final` those at its end. Pruned positions hold 0 and are ignored.
+    `final` those at its end. What pruned positions hold is ignored.
     """
 
     initial: Arrays | None = None
@@ -32,6 +32,11 @@ class Evidence:
                 f'criterion {name!r} needs the {" and the ".join(missing)} weights, received '
                 'none; train first, or pass the rewind callback that holds the snapshot'
             )
+
+
+def needs_of(function: Callable) -> tuple[str, ...]:
+    """The evidence a criterion declares; a plain function of the user's own gets final weights."""
+    return getattr(function, 'needs', ('final',))
 
 
 def criterion(*needs: str) -> Callable:

@@ -50,6 +50,12 @@ def from_arrays(train: tuple, test: tuple, name: str = 'arrays') -> Source:
     Raises:
       DataError: labels that are not one whole number per example.
     """
+    for part in (train, test):
+        if not isinstance(part, list | tuple) or len(part) != 2:
+            raise errors.DataError(
+                f'{name}: expected (inputs, labels) of numpy arrays, received '
+                f'{type(part).__name__}; small data sets are held in memory'
+            )
     labels = [
         base.checked_labels(part, f'{name} ({which})')
         for part, which in ((train, 'train'), (test, 'test'))

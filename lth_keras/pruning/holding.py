@@ -87,7 +87,7 @@ def check_held_exactly(layer_path: str, owner: Any, attribute: str) -> None:
     names = [f'{a}_{kind}' for a in (attribute, short) for kind in ('regularizer', 'constraint')]
     for name in names:
         thing = getattr(owner, name, None)
-        if thing is not None and not isinstance(thing, _HARMLESS):
+        if thing is not None and type(thing) not in _HARMLESS:
             raise errors.ModelError(
                 f'layer {layer_path!r}: {name}={type(thing).__name__} would move '
                 'pruned weights away from 0; use L1, L2, MaxNorm, MinMaxNorm, NonNeg or UnitNorm, '

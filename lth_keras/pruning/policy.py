@@ -230,7 +230,7 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
             rewind=getattr(snapshot, 'weights', None),
             final=weights,
         )
-        evidence.require(self.criterion.needs, self.criterion.__name__)
+        evidence.require(criteria.needs_of(self.criterion), self.criterion.__name__)
         pools = allocation.removals(
             before.survivors, counting.rates, self.scope, self.rounding, counting.outside
         )

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import tensorflow as tf
+
 from lth_keras import errors, graph
 from lth_keras._compat import (
     Model,
@@ -17,7 +19,17 @@ from lth_keras.pruning.wrapper import MaskedLayer
 def built(build_model: Callable[[], Model] | Model) -> Model:
     """The model that a builder returns, or the model itself, checked."""
     is_model = isinstance(build_model, Model) or is_keras3_model(build_model)
-    model = build_model() if callable(build_model) and not is_model else build_model
+    if callable(build_model) and not is_model:
+        try:
+            model = build_model()
+        except errors.LotteryError:
+            raise
+        except Exception as e:
+            raise errors.ModelError(
+                f'the model builder failed with {type(e).__name__}: {e}; it must run on its own'
+            ) from e
+    else:
+        model = build_model
     graph.check_model(model)
     return model
 
@@ -66,10 +78,25 @@ def _clone(
     kernels = held.get(paths.get(id(layer), ''), ())
     if not kernels:
         return twin
+    if any('/' in kernel for kernel in kernels):
+        _build(bare, twin)
     wrapper = MaskedLayer(twin, kernels)
     if hasattr(layer, '_batch_input_shape'):  # lets a Sequential model be built at once
         wrapper._batch_input_shape = layer._batch_input_shape
     return wrapper
+
+
+def _build(bare: Any, twin: Any) -> None:
+    """Builds a copy as the original was: a layer of layers may make its weights when first called.
+
+    Traced on specifications of its inputs, which leaves no node in any Keras graph.
+    """
+    arguments = bare.inbound_nodes[0].call_args
+    specs = tf.nest.map_structure(
+        lambda x: tf.TensorSpec(x.shape, x.dtype) if tf_keras.backend.is_keras_tensor(x) else x,
+        arguments,
+    )
+    tf.function(lambda *inputs: twin(*inputs)).get_concrete_function(*specs)
 
 
 def copy_weights(source: Model, target: Model) -> None:

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 USE = """
 import lth_keras as lth, tf_keras, pathlib
 assert pathlib.Path(lth.__file__).is_relative_to(pathlib.Path.cwd() / 'installed'), lth.__file__
-model = lth.PruningPolicy(0.5).wrap(tf_keras.Sequential([tf_keras.layers.Dense(4, input_shape=(3,))]))
+net = tf_keras.Sequential([tf_keras.layers.Dense(4, input_shape=(3,))])
+model = lth.PruningPolicy(0.5).wrap(net)
 assert lth.read_mask(model).kept == 12
 print('works')
 """
