@@ -1,11 +1,17 @@
 """The dry run: what will be trained, how long it takes, what is already there."""
 
 import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
+from lth_keras import rounds, runs
+from lth_keras.artefact import Artefact
 from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.laboratory import Laboratory
+from lth_keras.progress import Progress
 from lth_keras.records import recorded
-from lth_keras.store import Store
+from lth_keras.store import Store, stage_key
 
 
 def trainings(lab: Laboratory) -> list[tuple[int, int, str]]:
@@ -26,6 +32,39 @@ def steps(lab: Laboratory) -> int:
     return sum(total - (k if number else 0) for _, number, _ in trainings(lab))
 
 
+class _Reader(Store):
+    """The store as it is: a stage that is not there is an error instead of work."""
+
+    def get_or(
+        self, kind: str, inputs: Mapping[str, Any], make: Callable[[], Artefact]
+    ) -> Artefact:
+        stage = self.find(kind, stage_key(kind, inputs))
+        if stage is None:
+            raise _MissingError
+        return stage
+
+
+class _MissingError(Exception):
+    pass
+
+
+def there(lab: Laboratory, run: Path) -> set[tuple[int, int, str]]:
+    """The trainings that need not be done: recorded by this run, or in the store from another.
+
+    Keys depend on the results of earlier rounds, so each replicate is followed as far as it goes.
+    """
+    store = _Reader(lab.experiment.workdir)
+    rows = recorded(run, store).values()
+    found = {(row['replicate'], row['round'], row['variant']) for row in rows}
+    for replicate, seed in enumerate(seeds_of(lab.experiment)):
+        try:
+            for done in rounds.rounds(lab, store, Progress(0, quiet=True), replicate, seed):
+                found.add((done.replicate, done.round, done.variant))
+        except _MissingError:
+            continue
+    return found & set(trainings(lab))
+
+
 def probe(lab: Laboratory) -> float:
     """Seconds per step of this network here, evaluation included, after compiling."""
     experiment = lab.experiment
@@ -43,11 +82,11 @@ def probe(lab: Laboratory) -> float:
 def describe(experiment: Experiment, lab: Laboratory | None = None) -> str:
     """The plan as text; writes nothing."""
     lab = lab or Laboratory(experiment)
-    store = Store(experiment.workdir)
-    run = store.workdir / f'{lab.name}-{lab.fingerprint}'
+    workdir = Path(experiment.workdir)
+    runs.check_run(workdir, lab.name, lab.fingerprint, lab.identity, bool(experiment.label))
+    run = workdir / f'{lab.name}-{lab.fingerprint}'
     all_of_them = trainings(lab)
-    rows = recorded(run, store).values()
-    kept = {(r['replicate'], r['round'], r['variant']) for r in rows} & set(all_of_them)
+    kept = there(lab, run)
     k = experiment.rewind_step
     left = sum(
         experiment.training_steps - (k if number else 0)

@@ -75,6 +75,19 @@ def open_run(
         yield Run(directory, files)
 
 
+def check_run(
+    workdir: Path, label: str, fingerprint: str, identity: Mapping[str, Any], named: bool = False
+) -> None:
+    """Raises what `open_run` would say against this run; writes nothing."""
+    directory = workdir / check_name('run name', f'{check_name("label", label)}-{fingerprint}')
+    identity = plain(identity, 'identity')
+    if (directory / RECORD).exists():
+        record = {'label': label, 'fingerprint': fingerprint, 'identity': identity}
+        _check_record(directory, record)
+    elif named:
+        _check_label(workdir, label, fingerprint, identity)
+
+
 def _check_label(workdir: Path, label: str, fingerprint: str, identity: Mapping[str, Any]) -> None:
     """Refuses a label, chosen by the user, that another run below `workdir` has."""
     for path in sorted(workdir.glob(f'{label}-*/{RECORD}')):
