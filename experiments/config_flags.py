@@ -1,14 +1,13 @@
 """absl flags derived from the frozen configuration: names, types, help and checks are its own."""
 
 import dataclasses
-import types
 import typing
 from typing import Any
 
 from absl import flags
 
 from lth_keras import Experiment, errors
-from lth_keras.experiment import check
+from lth_keras.fields import check
 
 
 class _Parser(flags.ArgumentParser):
@@ -18,6 +17,7 @@ class _Parser(flags.ArgumentParser):
         super().__init__()
         self._name, self._metadata = name, metadata
         arguments = [a for a in typing.get_args(hint) if a not in (type(None), Ellipsis)]
+        self._optional = type(None) in typing.get_args(hint)
         self._many = typing.get_origin(hint) is tuple
         self._kind = arguments[0] if arguments else hint
         self.syntactic_help = ''
@@ -36,6 +36,10 @@ class _Parser(flags.ArgumentParser):
 
     def parse(self, argument: Any) -> Any:
         if isinstance(argument, str):
+            if not argument.strip() and self._optional:
+                return None
+            if argument == 'none' and self._many and self._name != 'export':
+                return ()
             if self._many:
                 value: Any = tuple(self._one(t.strip()) for t in argument.split(',') if t.strip())
             else:
@@ -62,8 +66,6 @@ def define(configuration: type = Experiment) -> None:
         if hint is bool:
             flags.DEFINE_boolean(item.name, item.default, text)
             continue
-        if isinstance(hint, types.UnionType):
-            (hint,) = (a for a in typing.get_args(hint) if a is not type(None))
         parser = _Parser(item.name, hint, item.metadata)
         flags.DEFINE(parser, item.name, item.default, text, serializer=_Serializer())
 

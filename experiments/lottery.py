@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
 def run() -> None:
     """The command: every expected failure is one line on standard error and exit status 2."""
     app.define_help_flags()
-    logging.set_verbosity(logging.WARNING)
+    logging.set_verbosity(logging.ERROR)
     try:
         # Not app.run: its hooks start TensorFlow before the number of threads is set.
         main(flags.FLAGS(sys.argv))

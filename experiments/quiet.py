@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ def starting() -> Iterator[None]:
     if os.environ['TF_CPP_MIN_LOG_LEVEL'] == '0':
         yield
         return
+    # An interrupt in the middle of an import would end in a page of traceback.
+    handler = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     sys.stderr.flush()
     before = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -31,3 +34,4 @@ def starting() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(before, 2)
             os.close(before)
+            signal.signal(signal.SIGINT, handler)

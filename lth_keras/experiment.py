@@ -2,59 +2,22 @@
 
 import contextlib
 import dataclasses
-import math
-import os
 import re
 import typing
-from collections.abc import Iterable
 from typing import Any
-
-import numpy as np
 
 from lth_keras import allocation, digests, engine, errors
 from lth_keras.controls import CONTROLS
 from lth_keras.criteria import CRITERIA
 from lth_keras.data import DATASETS
+from lth_keras.fields import check, field, typed
 from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
-from lth_keras.registry import Registry
 from lth_keras.schedules import PROCEDURES
 from lth_keras.strategies import STRATEGIES
 
 # Raised when a default below changes its meaning; enters every fingerprint.
 FORMAT = 1
-
-
-def field(
-    default: Any,
-    help: str,
-    known: Registry | Iterable[str] | None = None,
-    own: bool = False,
-    bits: bool = True,
-    low: float | None = None,
-    high: float | None = None,
-    open_ends: bool = False,
-) -> Any:
-    """A field of the configuration.
-
-    Args:
-      default: its default value.
-      help: what it means, with units.
-      known: the names it may have.
-      own: whether `package.module:function` is allowed beside the known names.
-      bits: whether it decides the bits of a training or pruning, and so enters the fingerprint.
-      low, high: the range of a number; `open_ends` excludes the ends.
-    """
-    metadata = {
-        'help': help,
-        'known': known,
-        'own': own,
-        'bits': bits,
-        'low': low,
-        'high': high,
-        'open': open_ends,
-    }
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +115,11 @@ digits, mnist.
                 f'rewind_step: expected a step before the end of training '
                 f'({self.training_steps}), received {self.rewind_step}'
             )
+        if self.eval_every > self.training_steps:
+            raise errors.ConfigError(
+                f'eval_every: expected at most training_steps ({self.training_steps}), received '
+                f'{self.eval_every}; early stop chooses among the evaluations'
+            )
         for value in self.export:
             if value not in ('smallest_matching', 'none') and not value.isdecimal():
                 raise errors.ConfigError(
@@ -187,62 +155,6 @@ digits, mnist.
         parts = (self.model.split(':')[-1], self.dataset.split(':')[-1], self.procedure)
         # What a directory cannot be called is left out: '_build' of a module is 'build'.
         return self.label or '-'.join(re.sub(r'[^A-Za-z0-9._]+|^[._]+', '', p) for p in parts)
-
-
-_KINDS = {str: 'a text', int: 'a whole number', float: 'a number', bool: 'True or False'}
-
-
-def typed(name: str, value: Any, hint: Any) -> Any:
-    """The value in the one form of its field: 1 is 1.0 where a float is declared, a list a tuple.
-
-    Raises:
-      ConfigError: a value of another type.
-    """
-    kinds = [a for a in typing.get_args(hint) if a is not Ellipsis] or [hint]
-    if typing.get_origin(hint) is tuple:
-        entries = tuple(value) if isinstance(value, list | tuple) else (value,)
-        return tuple(typed(name, entry, kinds[0]) for entry in entries)
-    if value is None and type(None) in kinds:
-        return None
-    kind = kinds[0]
-    value = value.item() if isinstance(value, np.generic) else value
-    if kind is str and isinstance(value, os.PathLike | int) and not isinstance(value, bool):
-        value = str(value)
-    fits = isinstance(value, int | float if kind is float else kind)
-    if not fits or (kind is not bool and isinstance(value, bool)):
-        raise errors.ConfigError(f'{name}: expected {_KINDS[kind]}, received {value!r}')
-    return kind(value)
-
-
-def check(name: str, value: Any, metadata: Any) -> None:
-    """Raises a ConfigError unless `value` is one that the field may have."""
-    if isinstance(value, tuple):
-        for entry in value:
-            check(name, entry, metadata)
-        return
-    known = metadata['known']
-    if known is not None and not (metadata['own'] and ':' in str(value)):
-        if isinstance(known, Registry):
-            try:
-                known.get(value)
-            except errors.ConfigError as e:
-                raise errors.ConfigError(f'{name}: {e}') from None
-        elif value not in known:
-            hint = errors.did_you_mean(str(value), known)
-            raise errors.ConfigError(f'{name}: unknown value {value!r}: {hint}')
-    low, high = metadata['low'], metadata['high']
-    if value is None or (low is None and high is None):
-        return
-    below = low is not None and (value <= low if metadata['open'] else value < low)
-    if below or (high is not None and value >= high) or not math.isfinite(value):
-        raise errors.ConfigError(f'{name}: expected a number {_range(metadata)}, received {value}')
-
-
-def _range(metadata: Any) -> str:
-    low, high = metadata['low'], metadata['high']
-    if high is None:
-        return f'> {low:g}' if metadata['open'] else f'>= {low:g}'
-    return f'in {"(" if metadata["open"] else "["}{low:g}, {high:g})'
 
 
 def seeds_of(experiment: Experiment) -> list[int]:

@@ -23,7 +23,7 @@ TIMINGS, PROVENANCE = 'timings.json', 'provenance.json'
 Part = tuple[np.ndarray, np.ndarray]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Found:
     """What a search found: a row per training, their summaries, and where things are."""
 
@@ -33,20 +33,34 @@ class Found:
     exported: dict[str, Path]
     matching: tuple[int, int] | None
 
+    def __repr__(self) -> str:
+        return f'<{len(self.rows)} trainings in {self.directory}, {len(self.exported)} exported>'
+
     def table(self) -> str:
         """Round, density, accuracy and early stop with 95% intervals, controls, verdict."""
         return report.text_table(self.summaries)
 
     def describe(self) -> str:
         """The table, and where everything is."""
-        lines = [self.table(), '', f'tables and plots: {self.directory}']
-        lines += [f'exported ticket:  {folder}' for folder in self.exported.values()]
+        lines = [self.table().rstrip(), '']
+        last = [r for r in self.rows if r['early_stop_step'] == r['training_steps']]
+        if 2 * len(last) > len(self.rows):
+            lines += ['most early stops lie at the last step: train longer', '']
+        lines.append(f'tables and plots: {self.directory}')
+        for name, folder in self.exported.items():
+            smallest = self.matching and name.startswith(f'round-{self.matching[0]:02d}-')
+            why = ' (the smallest that matches dense on validation data)' if smallest else ''
+            lines.append(f'exported ticket:  {folder}{why}')
         if not self.exported:
-            lines.append('exported ticket:  none; --export=ROUND exports the ticket of any round')
+            why = '' if self.matching else 'no round matches dense on validation data; '
+            lines.append(f'exported ticket:  none; {why}--export=ROUND exports any round')
         return '\n'.join(lines)
 
-    def ticket(self, name: str | None = None) -> Ticket:
-        """An exported ticket; the first one if no name is given."""
+    def ticket(self, name: str | int | None = None) -> Ticket:
+        """An exported ticket, by name or round; the first one if none is given."""
+        if isinstance(name, int):
+            of_round = [n for n in self.exported if n.startswith(f'round-{name:02d}-')]
+            name = of_round[0] if of_round else f'round-{name:02d}'
         if not self.exported:
             raise errors.ConfigError(
                 'no ticket was exported: none matches the dense network; export a round by number'

@@ -14,6 +14,7 @@ from lth_keras import errors
 from lth_keras._compat import (
     Model,
     PruneLowMagnitude,
+    Sequential,
     is_graph_network,
     is_keras3_model,
     layers,
@@ -48,7 +49,7 @@ def check_model(model: Any) -> None:
     if not is_graph_network(model):
         why = (
             'not built: give its first layer an input_shape'
-            if not model.built
+            if isinstance(model, Sequential)
             else ('subclassed: write it with the functional API (layers of your own are fine)')
         )
         raise errors.ModelError(

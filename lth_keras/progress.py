@@ -35,7 +35,7 @@ class Progress:
             file=self._stream,
             disable=not self._terminal,
         )
-        self._total, self._done, self._skipped = total, 0, 0
+        self._total, self._done, self._skipped, self._warm = total, 0, 0, 0
         self._began = time.monotonic()
         self._said = self._began
         self.seconds: dict[str, float] = {}
@@ -66,6 +66,9 @@ class Progress:
         self._bar.refresh()
 
     def _advance(self, steps: int) -> None:
+        if steps and not self._done:
+            # The first steps wait for the compiler: they say nothing about the pace.
+            self._began, self._warm = time.monotonic(), steps
         self._done += steps
         self._bar.update(steps)
 
@@ -74,8 +77,8 @@ class Progress:
             return
         self._said = time.monotonic()
         left = self._total - self._skipped - self._done
-        pace = self._done / max(1e-9, self._said - self._began)
-        after = f', about {left / pace:.0f} s left' if self._done else ''
+        pace = (self._done - self._warm) / max(1e-9, self._said - self._began)
+        after = f', about {left / pace:.0f} s left' if pace > 0 else ''
         print(f'{text}{after}', file=self._stream, flush=True)
 
     def close(self) -> None:

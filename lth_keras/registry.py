@@ -1,6 +1,8 @@
 """Tables of named things: a new criterion or control is one file and one line in such a table."""
 
 import importlib
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -51,12 +53,16 @@ class Registry(Mapping[str, Any]):
         """The entry called `name`, or the function that `package.module:function` names."""
         if isinstance(name, str) and ':' in name:
             module, _, attribute = name.partition(':')
+            if os.getcwd() not in sys.path:
+                sys.path.append(os.getcwd())  # at the end: it must not hide any package
             try:
                 found = getattr(importlib.import_module(module), attribute)
             except (ImportError, AttributeError, ValueError, TypeError) as e:
+                missing = isinstance(e, ModuleNotFoundError)
+                where = '; run from the folder that holds it, or add that to PYTHONPATH'
                 raise errors.ConfigError(
-                    f'{self.kind} {name!r}: expected package.module:function, but {e}; run from '
-                    'the folder that holds the module, or add it to PYTHONPATH'
+                    f'{self.kind} {name!r}: expected package.module:function, but {e}'
+                    + (where if missing else '')
                 ) from e
             if not callable(found):
                 raise errors.ConfigError(

@@ -73,7 +73,7 @@ def say(text: str, kept: str = '') -> None:
 
 def failed(error: Exception) -> int:
     """Prints an expected failure on standard error; returns the exit status 2."""
-    print(f'error: {error}', file=sys.stderr)
+    print(f'error: {str(error).removeprefix("ERROR:: ")}', file=sys.stderr)
     return 2
 
 

@@ -18,7 +18,7 @@ KIND = 'ticket'
 Values = Mapping[str, np.ndarray]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Ticket:
     """mask + rewind snapshot + provenance; a *trained ticket* also has trained weights.
 
@@ -47,6 +47,13 @@ class Ticket:
     def density(self) -> float:
         """Kept share of the mask's weights, in [0, 1]."""
         return self.mask.density
+
+    def __repr__(self) -> str:
+        kind = 'trained ticket' if self.trained else 'ticket'
+        return (
+            f'<{kind}: {self.mask.kept:,} of {self.mask.size:,} weights in {len(self.mask)} '
+            f'kernels, rewinds to step {self.snapshot.step}>'
+        )
 
     def start(self) -> dict[str, np.ndarray]:
         """The weights that training starts from: mask * snapshot, bit for bit."""
@@ -143,7 +150,15 @@ class Ticket:
         Raises:
           StoreError: not a ticket, or a file of it is missing or changed.
         """
-        found = artefact.read(directory, KIND)
+        path = Path(directory)
+        if not (path / artefact.MANIFEST).exists() and (path / 'ticket').is_dir():
+            path = path / 'ticket'  # the folder that a search exports to
+        if not (path / artefact.MANIFEST).exists():
+            raise errors.StoreError(
+                f'expected a ticket in {path}, found no {artefact.MANIFEST} there; pass the '
+                'folder that Ticket.save or a search wrote'
+            )
+        found = artefact.read(path, KIND)
         kernels, names = found.meta['kernels'], found.meta['variables']
 
         def ordered(group: str) -> Values | None:

@@ -23,7 +23,7 @@ def test_every_example_of_readme_and_guide_runs(tmp_path, monkeypatch, capsys):
     assert space['model'].evaluate(*space['test'], verbose=0)[1] > 0.8
     assert (tmp_path / 'ticket' / 'saved_model.pb').exists()
     exec(
-        readme[1].replace('training_steps=200)', 'training_steps=200, replicates=2, quiet=True)'),
+        readme[1].replace('eval_every=10)', 'eval_every=10, replicates=2, quiet=True)'),
         space,
     )
     said = capsys.readouterr().out

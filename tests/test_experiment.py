@@ -127,7 +127,7 @@ def test_the_ends_of_a_range(name):
     for value in inside:
         if isinstance(FIELDS[name].default, int) and value != int(value):
             continue
-        extra = {'rewind_step': 0} if name == 'training_steps' else {}
+        extra = {'rewind_step': 0, 'eval_every': 1} if name == 'training_steps' else {}
         Experiment(**{name: given(name, value), **extra})
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 LAYERS = {
     'words': [
         *['errors', 'registry', 'mask', 'steps', 'seeds', 'files', 'digests', 'artefact'],
-        '_compat',
+        *['fields', '_compat'],
     ],
     'decide': ['criteria', 'allocation', 'schedules', 'verdict'],
     'model': [

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 
+from lth_keras import errors
 from lth_keras._compat import Model
 from lth_keras.models.lenet import lenet_300_100
 from lth_keras.registry import Registry
@@ -21,7 +22,15 @@ def builder(
     offered = {'input_shape': input_shape, 'classes': classes}
     taken = inspect.signature(function).parameters
     given = {key: value for key, value in offered.items() if key in taken}
-    return lambda: function(**given)
+    needed = [p.name for p in taken.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+    if set(needed) <= set(given):
+        return lambda: function(**given)
+    if len(needed) == len(offered):  # other names, in the same order
+        return lambda: function(input_shape, classes)
+    raise errors.ConfigError(
+        f'model {name!r}: expected a function of (input_shape, classes) or of nothing, received '
+        f'one of ({", ".join(needed)})'
+    )
 
 
 __all__ = ['MODELS', 'builder']

@@ -108,6 +108,10 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
                 + ', '.join(f'{kind}={float(r)}' for kind, r in self.rates.items())
             )
 
+    def __repr__(self) -> str:
+        rates = ', '.join(f'{kind} {float(rate):g}' for kind, rate in self.rates.items())
+        return f'<PruningPolicy: {self.scope}, {rates}>'
+
     # tfmot's own two questions, so that the policy also works with `prune_low_magnitude`.
 
     def allow_pruning(self, layer: Any) -> bool:
@@ -160,8 +164,9 @@ class PruningPolicy(tfmot.sparsity.keras.PruningPolicy):
             reason = f'the rate of kind {kernel.kind!r} is 0'
         return Choice(kernel.path, kernel.kind, kernel.shape, float(rate), reason)
 
-    def report(self, model: Model) -> str:
+    def report(self, model: Callable[[], Model] | Model) -> str:
         """A table of what may be pruned at which rate, and what is left alone and why."""
+        model = wrapping.built(model)
         _, reasons = kernels(model)
         rows = [
             f'  {c.path:<40} {c.kind:<9} {_shape(c.shape):<16} '

@@ -231,9 +231,9 @@ def test_the_file_holds_no_masks_and_plus_zeros(tmp_path):
     for _, weight, mask in held_kernels(model):
         weight.assign(np.where(mask.numpy() != 0, weight.numpy(), np.float32(-0.0)))
     export(model, tmp_path / 'served')
-    kernels = [
-        v.numpy() for v in tf.saved_model.load(str(tmp_path / 'served')).variables if v.ndim == 2
-    ]
+    reader = tf.train.load_checkpoint(str(tmp_path / 'served' / 'variables' / 'variables'))
+    names = [name for name, shape in reader.get_variable_to_shape_map().items() if len(shape) == 2]
+    kernels = [reader.get_tensor(name) for name in names]
     assert sorted(kernel.shape for kernel in kernels) == [(6, 10), (10, 3)]
     for kernel in kernels:
         assert np.count_nonzero(kernel == 0) == kernel.size // 2
