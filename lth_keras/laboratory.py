@@ -80,7 +80,7 @@ class Laboratory:
         """A plain model of the network, to look at; its weights mean nothing."""
         model = built(self.build_model)
         outputs = model.output_shape
-        if not isinstance(outputs, tuple) or outputs[-1:] != (self.data.classes,):
+        if not isinstance(outputs, tuple) or outputs[1:] != (self.data.classes,):
             raise errors.ModelError(
                 f'expected one output of {self.data.classes} classes, received output shape '
                 f'{outputs}; the data set has {self.data.classes} classes'
@@ -196,12 +196,12 @@ class Laboratory:
         """Digest of what the network computes: its configuration does not hold its code.
 
         Outputs and gradients on a few training examples under the initial weights; a layer or
-        activation whose code was edited gives another one.
+        activation whose code was edited gives another one. The seed is always 0: the digest is
+        of the network and not of a replicate.
         """
-        seed = self.experiment.seed
         model = wrapping.rebuilt(self.model)
-        wrapping.assign(model, self.initial(seed))
-        training.reseed(model, seed)
+        wrapping.assign(model, self.initial(0))
+        training.reseed(model, 0)
         x = tf.constant(self.data.train[0][:8])
         with tf.GradientTape() as tape:
             outputs = model(x, training=True)

@@ -95,7 +95,10 @@ def test_what_is_there_is_not_to_do(tmp_path, monkeypatch):
     less = laboratory(rounds=1, controls=(), **where)
     assert 'already there: 2 of 2 trainings' in plan.describe(less.experiment, less)
 
+    # The dense network is the same one at another rate, and another one at another batch size.
     other = laboratory(rounds=1, rate=0.3, **where)
+    assert 'already there: 1 of 3 trainings' in plan.describe(other.experiment, other)
+    other = laboratory(rounds=1, batch_size=10, **where)
     assert 'already there: 0 of 3 trainings' in plan.describe(other.experiment, other)
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')} == files
 

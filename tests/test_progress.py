@@ -41,10 +41,12 @@ def test_a_long_training_says_where_it_is(monkeypatch):
     shown = Progress(2000, stream=stream)
     with shown.training('round 0', 0, 2000) as on_step:
         on_step(1000)
+        on_step(1500)
         on_step(2000)
-    first, second, last = stream.getvalue().splitlines()
-    assert first.startswith('round 0: step 1,000 of 2,000, about ')
-    assert second.startswith('round 0: step 2,000 of 2,000, about 0 s left')
+    first, second, third, last = stream.getvalue().splitlines()
+    assert first == 'round 0: step 1,000 of 2,000'  # nothing is known of the pace
+    assert second.startswith('round 0: step 1,500 of 2,000, about ')
+    assert third.startswith('round 0: step 2,000 of 2,000, about 0 s left')
     assert last.startswith('round 0: 2,000 steps in ')
 
 
@@ -55,11 +57,13 @@ def test_the_time_left_leaves_out_what_is_kept(monkeypatch):
     shown = Progress(100, stream=stream)
     shown.skip('round 0', 0, 40)
     with shown.training('round 1', 0, 20) as on_step:
-        now = 10.0
+        now = 70.0
+        on_step(10)
+        now = 75.0
         on_step(20)
-    # 40 of 100 steps are kept, 20 took 10 s, 40 are left.
-    assert stream.getvalue() == 'round 1: 20 steps in 10.0 s, about 20 s left\n'
-    assert shown.seconds == {'round 1': 10.0}
+    # 40 of 100 steps are kept. The first 10 waited for the compiler, 10 took 5 s, 40 are left.
+    assert stream.getvalue().endswith('round 1: 20 steps in 75.0 s, about 20 s left\n')
+    assert shown.seconds == {'round 1': 75.0}
 
 
 def test_skipped_trainings_are_taken_off_the_total():

@@ -233,7 +233,7 @@ def test_the_command_covers_the_rows_and_no_more(found):
     assert {'--rounds=1', '--replicates=1'} <= set(some)
     assert not any(part.startswith('--control') for part in some)
     without = the_command(found, lambda row: row['variant'] == 'ticket')
-    assert '--controls=' in without
+    assert "--controls=''" in without
     late = the_command(found, lambda row: row['variant'] == 'ticket' or row['round'] == 2)
     assert '--control_rounds=2' in late
 
