@@ -88,7 +88,10 @@ def command(experiment: Experiment) -> str:
     parts = ['lth_keras.find_tickets' if given else 'tools/lottery']
     for item in dataclasses.fields(experiment):
         value = getattr(experiment, item.name)
-        if item.name in ('workdir', 'label', 'dry_run', 'download') or value == item.default:
+        named = item.name in ('model', 'dataset')  # always: tools/lottery has defaults of its own
+        if item.name in ('workdir', 'label', 'dry_run', 'download'):
+            continue
+        if value == item.default and not named:
             continue
         if item.name == 'data_dir':
             parts.append('--data_dir=$TFDS_DATA_DIR')

@@ -1,8 +1,11 @@
 """What all tests share: the environment of TensorFlow, --slow, and real data."""
 
 import os
+import random
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # Before anything imports TensorFlow.
@@ -35,3 +38,22 @@ def mnist_dir() -> Path:
         if (place / 'mnist').is_dir():
             return place
     pytest.skip('MNIST is not on this machine: TFDS_DATA_DIR names no folder that has it')
+
+
+def _seed():
+    random.seed(0)
+    np.random.seed(0)
+    if 'tf_keras' in sys.modules:  # tests of arrays alone do not load it
+        sys.modules['tf_keras'].utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def seeded_module():
+    """The same draws in every run for what a module's tests share."""
+    _seed()
+
+
+@pytest.fixture(autouse=True)
+def seeded(seeded_module):
+    """The same draws in every run, whatever ran before: a test that fails, fails again."""
+    _seed()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import engine, errors, steps, training
+from lth_keras import engine, errors, initial, steps, training
 from lth_keras._compat import layers, tf_keras
 from lth_keras.mask import Mask
 from lth_keras.pruning import PruningPolicy, read_mask, wrapping
@@ -35,7 +35,7 @@ def trainer():
 
 @pytest.fixture(scope='module')
 def start():
-    return wrapping.read(nets.dense())
+    return initial.initial_weights(nets.dense, 3)
 
 
 @pytest.fixture
