@@ -1,8 +1,6 @@
 """All that a search works with, built once: data, network, policy, plan, trainer, digests."""
 
 import functools
-import importlib.metadata
-import platform
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,8 +28,6 @@ from lth_keras.mask import Mask
 from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.pruning import PruningPolicy, wrapping
 from lth_keras.pruning.wrapping import built
-
-LIBRARIES = ('tensorflow', 'tf_keras', 'tensorflow-model-optimization', 'numpy', 'lth_keras')
 
 
 class Laboratory:
@@ -188,8 +184,8 @@ class Laboratory:
             'engine': self.engine,
             'replicas': self.strategy.num_replicas_in_sync,
             'threads': session.threads(),
-            'device': device(),
-            'versions': versions(),
+            'device': session.device(),
+            'versions': session.versions(),
         }
 
     def _behaviour(self) -> str:
@@ -244,35 +240,3 @@ class Laboratory:
             'mask': digests.digest(dict(mask)),
             'training': source,
         }
-
-
-def device() -> str:
-    """What trains: the first GPU's name and how many, or the processor's."""
-    gpus = tf.config.list_physical_devices('GPU')
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        return f'GPU {details.get("device_name", "unknown")} x {len(gpus)}'
-    return f'CPU {_processor()}'
-
-
-def _processor() -> str:
-    """Name of the processor: its instruction sets decide how sums are ordered."""
-    try:
-        with open('/proc/cpuinfo') as file:
-            for line in file:
-                if line.startswith('model name'):
-                    return line.split(':', 1)[1].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that can change bits."""
-    found = {'python': platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = 'unknown'
-    return found

@@ -1,5 +1,6 @@
-"""The process as a whole: threads, and how it ends."""
+"""The process as a whole: threads, device, versions, and how it ends."""
 
+import importlib.metadata
 import os
 import platform
 import sys
@@ -9,6 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from lth_keras import errors
+
+LIBRARIES = ('tensorflow', 'tf_keras', 'tensorflow-model-optimization', 'numpy', 'lth_keras')
 
 
 def configure(threads: int) -> None:
@@ -35,6 +38,38 @@ def threads() -> int:
     if set_to:
         return set_to
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def device() -> str:
+    """What trains: the first GPU's name and how many, or the processor's."""
+    gpus = tf.config.list_physical_devices('GPU')
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return f'GPU {details.get("device_name", "unknown")} x {len(gpus)}'
+    return f'CPU {_processor()}'
+
+
+def _processor() -> str:
+    """Name of the processor: its instruction sets decide how sums are ordered."""
+    try:
+        with open('/proc/cpuinfo') as file:
+            for line in file:
+                if line.startswith('model name'):
+                    return line.split(':', 1)[1].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that can change bits."""
+    found = {'python': platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = 'unknown'
+    return found
 
 
 def provenance() -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import digests, errors, laboratory, session
+from lth_keras import digests, errors, session
 from lth_keras._compat import layers, tf_keras
 from lth_keras.data import Data
 from lth_keras.experiment import Experiment
@@ -49,7 +49,7 @@ def test_identity_holds_all_that_bits_depend_on():
     assert identity['engine'] == 'plain' and identity['replicas'] == 1
     assert identity['threads'] == session.threads() >= 1
     assert identity['device'].split()[0] in ('CPU', 'GPU') and len(identity['device']) > 4
-    assert set(identity['versions']) == {'python', *laboratory.LIBRARIES}
+    assert set(identity['versions']) == {'python', *session.LIBRARIES}
     assert 'unknown' not in identity['versions'].values()
     digests.plain(identity)  # it is stored as JSON
 
