@@ -51,7 +51,7 @@ def rounds(
     2. Prune the survivors with the lowest scores.
     3. Return the others to step k, train again. Repeat from 2.
     """
-    k, initial = lab.experiment.rewind_step, lab.initial(seed)
+    k, initial = lab.experiment.rewind_step or None, lab.initial(seed)
     plan0 = RoundPlan(0, 0, (), lab.dense.kept, lab.dense.size)
     dense = _ticket(lab, lab.dense, Snapshot(0, initial), replicate, plan0)
     done = {0: train(lab, store, progress, dense, replicate, seed, plan0, snapshot_at=k)}
@@ -109,7 +109,7 @@ def train(
 ) -> Round:
     """Trains a ticket or control, or takes it from the store."""
     begin, start = ticket.snapshot.step, ticket.start()
-    inputs = lab.training_inputs(start, ticket.mask, seed, begin, snapshot_at or None)
+    inputs = lab.training_inputs(start, ticket.mask, seed, begin, snapshot_at)
     name = f'replicate {replicate} round {plan.round} {variant}'
 
     def make() -> Artefact:
@@ -121,7 +121,7 @@ def train(
                 lab.experiment.training_steps,
                 begin,
                 lab.experiment.eval_every,
-                snapshot_at or None,
+                snapshot_at,
                 on_step,
             )
         return _artefact(trained)
@@ -134,7 +134,7 @@ def train(
         progress.skip(name, begin, lab.experiment.training_steps)
     if 'snapshot' in stage.arrays:
         kept = {path: stage.arrays['snapshot'][path] for path in start}
-        ticket = dataclasses.replace(ticket, snapshot=Snapshot(snapshot_at or 0, kept))
+        ticket = dataclasses.replace(ticket, snapshot=Snapshot(snapshot_at, kept))
     key = f'{TRAIN}-{key}'
     row = _row(lab, ticket, replicate, plan, variant, key, stage.meta)
     ticket = dataclasses.replace(ticket, provenance={**ticket.provenance, 'result': row})
