@@ -7,10 +7,10 @@ from lth_keras import errors
 from lth_keras.data import base
 from lth_keras.data.base import Data, Source, given, split
 from lth_keras.data.digits import digits
-from lth_keras.data.tfds import mnist
+from lth_keras.data.tfds import cifar10, cifar100, fashion_mnist, mnist
 from lth_keras.registry import Registry
 
-DATASETS = Registry('dataset', [digits, mnist])
+DATASETS = Registry('dataset', [digits, mnist, fashion_mnist, cifar10, cifar100])
 
 
 def load(

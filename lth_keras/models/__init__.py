@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 from lth_keras import errors
 from lth_keras._compat import Model
+from lth_keras.models.conv import conv_2, conv_4, conv_6
 from lth_keras.models.lenet import lenet_300_100
+from lth_keras.models.resnet import resnet_20
 from lth_keras.registry import Registry
 
-MODELS = Registry('model', [lenet_300_100])
+MODELS = Registry('model', [lenet_300_100, conv_2, conv_4, conv_6, resnet_20])
 
 
 def builder(

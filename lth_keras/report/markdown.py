@@ -3,13 +3,14 @@
 import json
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lth_keras import errors, verdict
 from lth_keras.controls import CONTROLS
 from lth_keras.criteria import CRITERIA
 from lth_keras.data import DATASETS
+from lth_keras.data.augmentation import AUGMENTATIONS
 from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.registry import Registry
@@ -24,8 +25,7 @@ FORMAT = 'lth_keras.records'
 VERSION = 1
 RECORDS = pathlib.PurePath('docs', 'records')
 
-# Alone on their lines only, so that a sentence may mention a marker.
-_MARKER = re.compile(r'^<!-- (/?)((?:table|claims|registry):[\w-]+) -->[ \t]*$', re.MULTILINE)
+KINDS = ('table', 'claims', 'registry')
 
 
 def load_record(path: str | pathlib.Path) -> dict[str, Any]:
@@ -74,12 +74,15 @@ def record_block(record: dict[str, Any]) -> str:
     return f'{table}\nRecorded at commit `{record["commit"]}` with\n\n```sh\n{command}\n```\n'
 
 
-def fill(text: str, render: Callable[[str], str]) -> tuple[str, list[str]]:
+def fill(
+    text: str, render: Callable[[str], str], kinds: Sequence[str] = KINDS
+) -> tuple[str, list[str]]:
     """Replaces every block between markers (`table:NAME`, `claims:NAME`) by `render(marker)`.
 
     Args:
         text: a Markdown page.
         render: marker -> content of the block, ending in a newline.
+        kinds: of the markers that are meant; others are left alone.
 
     Returns:
         The new text, and the names of the blocks that changed.
@@ -93,7 +96,9 @@ def fill(text: str, render: Callable[[str], str]) -> tuple[str, list[str]]:
     """
     pieces, stale, position = [], [], 0
     opened: re.Match | None = None
-    for marker in _MARKER.finditer(text):
+    # Alone on their lines only, so that a sentence may mention a marker.
+    markers = rf'^<!-- (/?)((?:{"|".join(kinds)}):[\w-]+) -->[ \t]*$'
+    for marker in re.finditer(markers, text, re.MULTILINE):
         closing, name = marker[1] == '/', marker[2]
         if closing != (opened is not None) or (opened and opened[2] != name):
             expected = f'<!-- /{opened[2]} -->' if opened else 'an opening marker'
@@ -115,7 +120,10 @@ def fill(text: str, render: Callable[[str], str]) -> tuple[str, list[str]]:
 
 REGISTRIES: dict[str, Registry] = {
     registry.kind: registry
-    for registry in (MODELS, DATASETS, PROCEDURES, CRITERIA, CONTROLS, OPTIMIZERS, STRATEGIES)
+    for registry in (
+        *(MODELS, DATASETS, AUGMENTATIONS, PROCEDURES, CRITERIA, CONTROLS),
+        *(OPTIMIZERS, STRATEGIES),
+    )
 }
 
 

@@ -15,6 +15,7 @@ from lth_keras.allocation import ROUNDINGS
 from lth_keras.controls import CONTROLS
 from lth_keras.criteria import CRITERIA
 from lth_keras.data import DATASETS
+from lth_keras.data.augmentation import AUGMENTATIONS
 from lth_keras.exporting import FORMATS
 from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
@@ -32,13 +33,19 @@ REGISTRIES = {
     'MODELS': (MODELS, {SOURCE, EXAMPLE}),
     'CONTROLS': (CONTROLS, {SOURCE}),
     'DATASETS': (DATASETS, {SOURCE}),
+    'AUGMENTATIONS': (AUGMENTATIONS, {EXAMPLE}),
     'PROCEDURES': (PROCEDURES, {SOURCE}),
     'ROUNDINGS': (ROUNDINGS, set()),
     'OPTIMIZERS': (OPTIMIZERS, set()),
     'STRATEGIES': (STRATEGIES, set()),
     'FORMATS': (FORMATS, set()),
 }
-FOLDERS = {'criteria': CRITERIA, 'controls': CONTROLS, 'data': DATASETS, 'models': MODELS}
+FOLDERS = {
+    'criteria': [CRITERIA],
+    'controls': [CONTROLS],
+    'data': [DATASETS, AUGMENTATIONS],
+    'models': [MODELS],
+}
 MEMBERS = [
     pytest.param(registry, name, wanted, id=f'{registry.kind}-{name}')
     for registry, wanted in REGISTRIES.values()
@@ -68,9 +75,10 @@ def shortcomings(registry, name, wanted):
     return found
 
 
-def unregistered(folder, registry):
-    """Files of a folder that no entry of its table comes from."""
-    homes = {entry.__module__.split('.')[-1] for entry in registry.values()}
+def unregistered(folder, registries):
+    """Files of a folder that no entry of its tables comes from."""
+    entries = [entry for registry in registries for entry in registry.values()]
+    homes = {entry.__module__.split('.')[-1] for entry in entries}
     return {path.stem for path in folder.glob('*.py')} - {'__init__', 'base'} - homes
 
 
@@ -187,4 +195,4 @@ def test_two_entries_of_one_summary_fail():
 def test_a_forgotten_file_fails(tmp_path):
     for name in ('__init__', 'base', 'large_final', 'snip'):
         (tmp_path / f'{name}.py').touch()
-    assert unregistered(tmp_path, CRITERIA) == {'snip'}
+    assert unregistered(tmp_path, [CRITERIA]) == {'snip'}
