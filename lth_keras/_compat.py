@@ -5,6 +5,7 @@ either of them and used here is imported in this file: one clear sentence says w
 """
 
 import os
+from typing import Any
 
 # tfmot sets this too, but only when it is imported first; set early, the order does not matter.
 os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
@@ -12,6 +13,7 @@ os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
 try:
     import tensorflow_model_optimization as tfmot
     import tf_keras
+    from tensorflow.compiler.tf2xla.ops import gen_xla_ops
     from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import (
         PruneRegistry,
     )
@@ -19,6 +21,7 @@ try:
         PruneLowMagnitude,
     )
     from tf_keras.src import backend
+    from tf_keras.src.engine.data_adapter import ALL_ADAPTER_CLS, DataAdapter
     from tf_keras.src.layers.convolutional.base_conv import Conv
     from tf_keras.src.layers.convolutional.base_depthwise_conv import DepthwiseConv
     from tf_keras.src.layers.convolutional.base_separable_conv import SeparableConv
@@ -51,6 +54,17 @@ def is_graph_network(layer: object) -> bool:
     return isinstance(layer, Model) and bool(getattr(layer, '_is_graph_network', False))
 
 
+def add_adapter(adapter: type[DataAdapter]) -> None:
+    """Lets `Model.fit` and `Model.evaluate` take a kind of data that Keras does not know."""
+    if adapter not in ALL_ADAPTER_CLS:
+        ALL_ADAPTER_CLS.append(adapter)
+
+
+def optimization_barrier(tensor: Any) -> Any:
+    """The tensor itself, across which XLA moves nothing; only for compiled functions."""
+    return gen_xla_ops.xla_optimization_barrier(input=[tensor])[0]
+
+
 class seedable_generators:
     """Inside, random layers are made with generators that can be reseeded and that XLA honours.
 
@@ -68,6 +82,7 @@ class seedable_generators:
 
 __all__ = [
     'Conv',
+    'DataAdapter',
     'DepthwiseConv',
     'Model',
     'PruneLowMagnitude',
@@ -75,12 +90,14 @@ __all__ = [
     'SeparableConv',
     'Sequential',
     'TFOpLambda',
+    'add_adapter',
     'backend',
     'enable_auto_cast_variables',
     'is_graph_network',
     'is_keras3_model',
     'layers',
     'legacy_key',
+    'optimization_barrier',
     'seedable_generators',
     'tf_keras',
     'tfmot',

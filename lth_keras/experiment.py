@@ -10,9 +10,11 @@ from lth_keras import allocation, digests, engine, errors
 from lth_keras.controls import CONTROLS
 from lth_keras.criteria import CRITERIA
 from lth_keras.data import DATASETS
+from lth_keras.data.augmentation import AUGMENTATIONS
 from lth_keras.fields import check, field, typed
 from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
+from lth_keras.precisions import PRECISIONS
 from lth_keras.schedules import PROCEDURES
 from lth_keras.strategies import STRATEGIES
 
@@ -68,6 +70,8 @@ digits, mnist.
     rounding: str = field('half_even', 'how a share becomes a count', allocation.ROUNDINGS)
     training_steps: int = field(2000, 'optimizer steps from initialisation to the end', low=1)
     batch_size: int = field(60, 'examples per step', low=1)
+    drop_remainder: bool = field(False, 'leave out the smaller last batch of an epoch')
+    augmentation: str = field('none', 'random changes of the training inputs', AUGMENTATIONS)
     optimizer: str = field('adam', 'optimizer', OPTIMIZERS)
     learning_rate: float = field(1.2e-3, 'learning rate', low=0, open_ends=True)
     eval_every: int = field(100, 'steps between evaluations on the validation part', low=1)
@@ -80,7 +84,14 @@ digits, mnist.
     control_rounds: tuple[int, ...] = field(
         (), 'rounds with controls; every pruned round if not given', bits=False, low=1
     )
-    engine: str = field('auto', 'compiled (XLA) or plain; auto is a fixed rule', engine.ENGINES)
+    engine: str = field(
+        'auto',
+        'compiled (XLA) or plain; auto is a fixed rule, probe measures both once per workdir',
+        engine.ENGINES,
+    )
+    precision: str = field(
+        'float32', 'what layers compute in; weights and masks stay float32', PRECISIONS
+    )
     strategy: str = field('one_device', 'tf.distribute strategy', STRATEGIES)
     threads: int = field(
         0, 'threads of the processor; 0 leaves it to TensorFlow', bits=False, low=0

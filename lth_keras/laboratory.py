@@ -5,17 +5,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from lth_keras import (
     allocation,
     architecture,
+    behaviour,
     data,
     digests,
     engine,
     errors,
     initial,
     models,
+    precisions,
+    probing,
     schedules,
     session,
     strategies,
@@ -23,10 +25,11 @@ from lth_keras import (
 )
 from lth_keras._compat import Model
 from lth_keras.data import Data
+from lth_keras.data.augmentation import AUGMENTATIONS
 from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.mask import Mask
 from lth_keras.optimizers import OPTIMIZERS
-from lth_keras.pruning import PruningPolicy, wrapping
+from lth_keras.pruning import PruningPolicy
 from lth_keras.pruning.wrapping import built
 
 
@@ -57,17 +60,9 @@ class Laboratory:
         self.build_model = build_model or models.builder(
             experiment.model, self.data.input_shape, self.data.classes
         )
-        self.policy = PruningPolicy(
-            experiment.rate,
-            experiment.conv_rate,
-            experiment.output_rate,
-            experiment.shortcut_rate,
-            experiment.scope,
-            experiment.include,
-            experiment.exclude,
-            experiment.criterion,
-            experiment.rounding,
-        )
+        rates = ('rate', 'conv_rate', 'output_rate', 'shortcut_rate')
+        others = ('scope', 'include', 'exclude', 'criterion', 'rounding')
+        self.policy = PruningPolicy(**{k: getattr(experiment, k) for k in rates + others})
         if experiment.replicates > 1:
             initial.check_replicates(self.build_model, *seeds_of(experiment)[:2])
 
@@ -135,20 +130,34 @@ class Laboratory:
 
     @functools.cached_property
     def engine(self) -> str:
-        """The path that trains: part of the result, since its bits differ."""
-        return engine.choose(self.experiment.engine, self.model, self.strategy)
+        """The path that trains: part of the result, since its bits differ.
+
+        With 'probe' both are measured once, and what was found is kept in the store: every run of
+        this workdir that trains the same network the same way here reuses it.
+        """
+        chosen = engine.choose(self.experiment.engine, self.model, self.strategy)
+        return probing.probed(self) if chosen == 'probe' else chosen
 
     @functools.cached_property
     def trainer(self) -> training.Trainer:
         """Built and traced once for all rounds, replicates and controls."""
-        make = OPTIMIZERS.get(self.experiment.optimizer)
+        return self.make_trainer(self.engine)
+
+    def make_trainer(self, path: str) -> training.Trainer:
+        """A new trainer on the given path of the engine."""
+        experiment = self.experiment
+        make = OPTIMIZERS.get(experiment.optimizer)
+        augmentation = experiment.augmentation
         return training.Trainer(
-            lambda: self.policy.wrap(self.build_model),
-            lambda: make(self.experiment.learning_rate),
+            lambda: self.policy.wrap(precisions.built(self.build_model, experiment.precision)),
+            lambda: make(experiment.learning_rate),
             self.data,
-            self.experiment.batch_size,
-            self.engine,
+            experiment.batch_size,
+            path,
             self.strategy,
+            None if augmentation == 'none' else AUGMENTATIONS.get(augmentation),
+            experiment.drop_remainder,
+            experiment.precision,
         )
 
     def initial(self, seed: int) -> dict[str, np.ndarray]:
@@ -167,44 +176,37 @@ class Laboratory:
         named = self.experiment.fingerprint()
         if not self._given:
             return named
-        content = {k: self.identity['digests'][k] for k in ('model', 'data')}
+        content = {k: self.digests[k] for k in ('model', 'data')}
         return digests.digest({'configuration': named, **content})[:10]
 
     @functools.cached_property
-    def identity(self) -> dict[str, Any]:
-        """What must stay as it was for a run to go on: bits depend on it."""
+    def digests(self) -> dict[str, str]:
+        """Digests of data, network and initial weights."""
         return {
-            'configuration': self.experiment.configuration(),
-            'digests': {
-                'data': self.data.digest,
-                'model': digests.digest(self.architecture),
-                'behaviour': self._behaviour(),
-                'initial_weights': digests.digest(self.initial(self.experiment.seed)),
-            },
-            'engine': self.engine,
+            'data': self.data.digest,
+            'model': digests.digest(self.architecture),
+            'behaviour': behaviour.digest(self.model, self.initial(0), self.data.train[0][:8]),
+            'initial_weights': digests.digest(self.initial(self.experiment.seed)),
+        }
+
+    def machine(self) -> dict[str, Any]:
+        """What of this process and machine decides bits."""
+        return {
             'replicas': self.strategy.num_replicas_in_sync,
             'threads': session.threads(),
             'device': session.device(),
             'versions': session.versions(),
         }
 
-    def _behaviour(self) -> str:
-        """Digest of what the network computes: its configuration does not hold its code.
-
-        Outputs and gradients on a few training examples under the initial weights; a layer or
-        activation whose code was edited gives another one. The seed is always 0: the digest is
-        of the network and not of a replicate.
-        """
-        model = wrapping.rebuilt(self.model)
-        wrapping.assign(model, self.initial(0))
-        training.reseed(model, 0)
-        x = tf.constant(self.data.train[0][:8])
-        with tf.GradientTape() as tape:
-            outputs = model(x, training=True)
-            total = tf.reduce_sum(tf.math.square(tf.cast(outputs, tf.float32)))
-        gradients = tape.gradient(total, model.trainable_variables)
-        found = [outputs, model(x, training=False), *(g for g in gradients if g is not None)]
-        return digests.digest([np.asarray(tf.convert_to_tensor(f), np.float32) for f in found])
+    @functools.cached_property
+    def identity(self) -> dict[str, Any]:
+        """What must stay as it was for a run to go on: bits depend on it."""
+        return {
+            'configuration': self.experiment.configuration(),
+            'digests': self.digests,
+            'engine': self.engine,
+            **self.machine(),
+        }
 
     def training_inputs(
         self, start: Mapping[str, np.ndarray], mask: Mask, seed: int, begin: int, snapshot_at: Any
@@ -221,6 +223,9 @@ class Laboratory:
                 'learning_rate': experiment.learning_rate,
             },
             'batch_size': experiment.batch_size,
+            'drop_remainder': experiment.drop_remainder,
+            'augmentation': experiment.augmentation,
+            'precision': experiment.precision,
             'seed': seed,
             'begin': begin,
             'stop': experiment.training_steps,

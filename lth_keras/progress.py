@@ -38,7 +38,8 @@ class Progress:
         self._total, self._done, self._skipped, self._warm = total, 0, 0, 0
         self._began = time.monotonic()
         self._said = self._began
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}  # of each training, and what parts of it took
+        self.parts: dict[str, dict[str, float]] = {}
 
     @contextlib.contextmanager
     def training(self, name: str, begin: int, stop: int) -> Iterator[Callable[[int], None]]:

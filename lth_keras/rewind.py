@@ -1,6 +1,7 @@
 """Rewinding: a snapshot of step k, taken during `fit`, to which survivors return."""
 
 import dataclasses
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,17 @@ from lth_keras import errors, slots
 from lth_keras._compat import Model, tf_keras
 from lth_keras.mask import Mask
 from lth_keras.pruning import holding, wrapping
+
+# The step since initialisation at which a model's optimizer began to count, if not 0.
+_ORIGINS: weakref.WeakKeyDictionary[Model, int] = weakref.WeakKeyDictionary()
+
+
+def origin(model: Model) -> int:
+    """The step k that the model was last rewound to with a fresh optimizer; 0 if never.
+
+    Steps since initialisation are this and the optimizer's own count.
+    """
+    return _ORIGINS.get(model, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +192,7 @@ class RewindCallback(tf_keras.callbacks.Callback):
                 'the callback to fit, and train at least that many steps'
             )
         wrapping.assign(model, self.snapshot.masked(holding.read_mask(model)))
+        _ORIGINS[model] = 0 if self._restores_optimizer else self.step
         optimizer = getattr(model, 'optimizer', None)
         if optimizer is not None:
             self._reset(model, optimizer)

@@ -1,6 +1,7 @@
 """Steps of training as plain numbers: marks, epochs, and the batches between them."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,9 +24,10 @@ class Epochs:
     """Seeded batches without replacement, each epoch in an order of its own.
 
     Step s (0-based) uses batch s mod `per_epoch` of epoch s div `per_epoch`. The last batch of an
-    epoch is smaller if the batch size does not divide the number of examples. The order depends
-    on (seed, epoch) alone, so a training that starts at step k meets the batches that training
-    from 0 would meet there.
+    epoch is smaller if the batch size does not divide the number of examples, or left out with
+    `drop_remainder`. The order depends on (seed, epoch) alone, so a training that starts at step
+    k meets the batches that training from 0 would meet there. Without a seed the order is that of
+    the examples.
 
     >>> epochs = Epochs(examples=5, batch_size=2, seed=0)
     >>> epochs.per_epoch, [batch.tolist() for batch in epochs.blocks(0, 4)]
@@ -34,7 +36,8 @@ class Epochs:
 
     examples: int
     batch_size: int
-    seed: int
+    seed: int | None
+    drop_remainder: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.batch_size <= self.examples:
@@ -46,11 +49,12 @@ class Epochs:
     @property
     def per_epoch(self) -> int:
         """Number of steps in an epoch."""
-        return -(-self.examples // self.batch_size)
+        full = self.examples // self.batch_size
+        return full if self.drop_remainder else -(-self.examples // self.batch_size)
 
     def order(self, epoch: int) -> np.ndarray:
         """The order of the examples in one epoch, int32."""
-        return seeds.permutation(self.examples, seeds.derive(self.seed, 'order', epoch))
+        return _order(self.examples, self.seed, epoch)
 
     def blocks(self, start: int, stop: int, most: int = 1 << 30) -> Iterator[np.ndarray]:
         """Index blocks (steps, batch) that cover the steps [start, stop), at most `most` long.
@@ -71,3 +75,13 @@ class Epochs:
             first = batch * self.batch_size
             yield order[first : first + count * self.batch_size].reshape(count, self.batch_size)
             start += count
+
+
+@functools.lru_cache(maxsize=2)  # asked for at every pause of training, with a new epoch seldom
+def _order(examples: int, seed: int | None, epoch: int) -> np.ndarray:
+    if seed is None:
+        order = np.arange(examples, dtype=np.int32)
+    else:
+        order = seeds.permutation(examples, seeds.derive(seed, 'order', epoch))
+    order.flags.writeable = False
+    return order

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,14 +10,19 @@ import numpy as np
 import tensorflow as tf
 
 from lth_keras import engine as engines
-from lth_keras import errors, graph, seeds, slots, steps
+from lth_keras import errors, graph, precisions, slots, steps
 from lth_keras._compat import Model
 from lth_keras.data import Data
+from lth_keras.loop import Loop, Sums
 from lth_keras.mask import Mask
+from lth_keras.program import BLOCK, Augment
 from lth_keras.pruning import holding, wrapping
 
 # Raised when a change of this module or of the engine changes the bits of a training.
-REVISION = 1
+REVISION = 2
+
+# How long one measurement of the pace takes at most, about.
+PACE_SECONDS = 1.0
 
 Values = dict[str, np.ndarray]
 CURVE = ('step', 'train_loss', 'train_accuracy', 'validation_loss', 'validation_accuracy')
@@ -44,7 +50,7 @@ class Trainer:
     """Trains one model again and again: built, traced and compiled once, data on the device.
 
     Results are bit-equal to those of a fresh build: every training assigns all variables, the
-    mask and a fresh optimizer state, and reseeds every random layer.
+    mask and a fresh optimizer state; what random layers draw depends on the step alone.
 
     Args:
       build: makes the model (called under the strategy's scope).
@@ -53,6 +59,9 @@ class Trainer:
       batch_size: examples per step, over all replicas.
       engine: 'auto', 'compiled' or 'plain' (see `engine.choose`).
       strategy: a `tf.distribute` strategy; one object per process.
+      augment: random changes of the training inputs (see `data.augmentation`), or None.
+      drop_remainder: leaves out the smaller last batch of an epoch.
+      precision: what the layers that `build` makes compute in; float16 scales the loss.
     """
 
     def __init__(
@@ -63,19 +72,22 @@ class Trainer:
         batch_size: int,
         engine: str = 'auto',
         strategy: Any = None,
+        augment: Augment | None = None,
+        drop_remainder: bool = False,
+        precision: str = 'float32',
     ):
         self.strategy = strategy or tf.distribute.get_strategy()
         self.data = data
         self.batch_size = batch_size
+        self.drop_remainder = drop_remainder
         with self.strategy.scope():
             self.model = build()
-            self.optimizer = make_optimizer()
+            self.optimizer = precisions.scaled(make_optimizer(), precision)
             slots.check_rewindable(self.optimizer)
             slots.build(self.optimizer, self.model.trainable_variables)
         self.engine = engines.choose(engine, self.model, self.strategy)
-        self._loop = engines.Loop(
-            self.model, self.optimizer, data.train, self.strategy, self.engine == 'compiled'
-        )
+        compiled = self.engine == 'compiled'
+        self._loop = Loop(self.model, self.optimizer, data.train, self.strategy, compiled, augment)
         self._variables = graph.variables(self.model)
         with self.strategy.scope():
             self._best = {
@@ -84,14 +96,20 @@ class Trainer:
             }
         self._repeats = False
         self._keep = tf.function(self._keep_best)
-        self._validation = tuple(tf.constant(part) for part in data.validation)
+        self._validation = self._loop.pieces(data.validation)
+        self._test = self._loop.pieces(data.test)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Time that the last training spent in steps, and in evaluation."""
+        return dict(self._loop.seconds)
 
     def _keep_best(self) -> None:
         for path, variable in self._variables.items():
             self._best[path].assign(variable)
 
-    def reset(self, start: Mapping[str, np.ndarray], mask: Mask | None, seed: int) -> None:
-        """Weights, masks, optimizer and random layers as at the start of a training."""
+    def reset(self, start: Mapping[str, np.ndarray], mask: Mask | None) -> None:
+        """Weights, masks and optimizer as at the start of a training."""
         wrapping.assign(self.model, start)
         if mask is not None:
             holding.assign_mask(self.model, mask)
@@ -100,7 +118,6 @@ class Trainer:
             fresh = slots.fresh(self.optimizer, self.model.trainable_variables)
         for variable, value in zip(slots.state(self.optimizer), fresh, strict=True):
             variable.assign(value)
-        reseed(self.model, seed)
 
     def train(
         self,
@@ -136,36 +153,35 @@ class Trainer:
             raise errors.TrainingError(
                 f'snapshot: expected a step from {begin} to {stop}, received {snapshot_at}'
             )
-        epochs = steps.Epochs(len(self.data.train[1]), self.batch_size, seed)
+        count = len(self.data.train[1])
+        epochs = steps.Epochs(count, self.batch_size, seed, self.drop_remainder)
         if not self._repeats:
             self._check_repeats(start, mask, seed, next(epochs.blocks(begin, begin + 2)))
-        self.reset(start, mask, seed)
+        self._loop.seconds = dict.fromkeys(self._loop.seconds, 0.0)
+        self.reset(start, mask)
         regular = set(steps.marks(begin, stop, eval_every))
         pauses = steps.marks(begin, stop, eval_every, [snapshot_at] if snapshot_at else [])
         rows: list[tuple[float, ...]] = []
         best, best_step, snapshot = math.inf, begin, None
-        loss = correct = seen = taken = 0.0
-        for position, step in enumerate(pauses):
-            if position:
-                for block in epochs.blocks(pauses[position - 1], step, engines.BLOCK):
-                    one, right = self._loop.run(block)
-                    loss, correct = loss + one, correct + right
-                    seen, taken = seen + block.size, taken + len(block)
+        sums, reached = Sums(), begin
+        for step in pauses:
+            for block in epochs.blocks(reached, step, BLOCK):
+                sums.add(*self._loop.run(block, reached, seed), block)
+                reached += len(block)
             if step == snapshot_at:
                 snapshot = wrapping.read(self.model)
             if step in regular:
                 value, accuracy = self._loop.evaluate(self._validation)
-                train = (loss / taken, correct / seen) if taken else (math.nan, math.nan)
-                if not math.isfinite(value) or (taken and not math.isfinite(loss)):
+                if not math.isfinite(value) or not math.isfinite(sums.loss):
                     raise errors.TrainingError(
                         f'training diverged: expected a finite loss, received {value} on the '
                         f'validation part at step {step}; lower the learning rate'
                     )
-                rows.append((step, *train, value, accuracy))
+                rows.append((step, *sums.means(), value, accuracy))
                 if value < best:
                     best, best_step = value, step
                     self._keep()
-                loss = correct = seen = taken = 0.0
+                sums = Sums()
             on_step(step)
         return self._finish(np.array(rows), best_step, snapshot)
 
@@ -175,8 +191,8 @@ class Trainer:
         """Takes the first steps twice, once per process: the same bits, or a ModelError."""
         ends = []
         for _ in range(2):
-            self.reset(start, mask, seed)
-            self._loop.run(block)
+            self.reset(start, mask)
+            self._loop.run(block, 0, seed)
             ends.append(wrapping.read(self.model))
         for path, value in ends[0].items():
             if not np.array_equal(value, ends[1][path], equal_nan=True):
@@ -187,17 +203,39 @@ class Trainer:
                 )
         self._repeats = True
 
+    def pace(
+        self, start: Mapping[str, np.ndarray], mask: Mask | None, seed: int, eval_every: int
+    ) -> float:
+        """Seconds per step here, compiled and warm, evaluations included; trains and forgets."""
+        self.reset(start, mask)
+        count = len(self.data.train[1])
+        epochs = steps.Epochs(count, self.batch_size, seed, self.drop_remainder)
+        block = next(epochs.blocks(0, BLOCK, BLOCK))
+        self._loop.run(block[:1], 0, seed)
+        self._loop.evaluate(self._validation)
+        taken, best = 1, math.inf
+        while taken <= len(block):
+            began = time.perf_counter()
+            self._loop.run(block[:taken], 0, seed)
+            seconds = time.perf_counter() - began
+            best = min(best, seconds / taken)
+            if seconds > PACE_SECONDS:
+                break
+            taken *= 2
+        began = time.perf_counter()
+        self._loop.evaluate(self._validation)
+        return best + (time.perf_counter() - began) / eval_every
+
     def _finish(self, curve: np.ndarray, best_step: int, snapshot: Values | None) -> Trained:
         """The two looks at the test part: at the end, and at the early-stop iteration."""
         if any(True for _ in holding.held_kernels(self.model)):
             holding.check_zeros(self.model)
         final_weights = wrapping.read(self.model)
-        test = tuple(tf.constant(part) for part in self.data.test)
-        final = self._metrics(curve[-1], self._loop.evaluate(test))
+        final = self._metrics(curve[-1], self._loop.evaluate(self._test))
         early_weights = {path: variable.numpy() for path, variable in self._best.items()}
         wrapping.assign(self.model, early_weights)
         row = curve[curve[:, 0] == best_step][0]
-        early = self._metrics(row, self._loop.evaluate(test))
+        early = self._metrics(row, self._loop.evaluate(self._test))
         return Trained(curve, best_step, early, final, early_weights, final_weights, snapshot)
 
     @staticmethod
@@ -208,27 +246,3 @@ class Trainer:
             'test_loss': test[0],
             'test_accuracy': test[1],
         }
-
-
-def reseed(model: Model, seed: int) -> None:
-    """Starts the generator of every random layer at a seed derived from its path.
-
-    Raises:
-      ModelError: a random layer whose generator cannot be set (models from `PruningPolicy.wrap`
-        and `wrapping.rebuilt` have none).
-    """
-    for path, layer in graph.named_layers(model):
-        for inside, thing in graph.attributes(graph.unwrap(layer)):
-            generator = getattr(thing, '_random_generator', None)
-            if generator is None or not hasattr(generator, '_maybe_init'):
-                continue
-            generator._maybe_init()
-            if generator._generator is None:
-                if generator._rng_type == generator.RNG_LEGACY_STATEFUL:
-                    raise errors.ModelError(
-                        f'random layer {path!r} cannot be reseeded; wrap the model with '
-                        'PruningPolicy.wrap, which makes it anew'
-                    )
-                continue
-            state = seeds.derive(seed, 'layer', path, *inside)
-            generator._generator.reset_from_seed(state)

@@ -1,10 +1,191 @@
-"""The update loop on several devices, in a process of its own (strategies cannot share one)."""
+"""Which path trains: a fixed rule, or measured once per store; and several devices as one."""
 
-import subprocess
-import sys
-from pathlib import Path
+import functools
+import json
+import math
+import types
 
-ROOT = Path(__file__).parents[1]
+import pytest
+import tensorflow as tf
+
+from lth_keras import engine, errors, finding, plan
+from lth_keras._compat import layers, tf_keras
+from lth_keras.experiment import Experiment
+from lth_keras.laboratory import Laboratory
+from lth_keras.probing import PROBE
+from lth_keras.pruning import wrapping
+from lth_keras.store import Store
+from lth_keras.training import Trainer
+from tests import nets
+
+# -- the rule
+
+
+def devices(count):
+    return types.SimpleNamespace(num_replicas_in_sync=count)
+
+
+def depthwise():
+    return tf_keras.Sequential([layers.DepthwiseConv2D(2, input_shape=(6, 6, 2)), layers.Flatten()])
+
+
+def within():
+    """A convolution inside of another layer."""
+    return tf_keras.Sequential([layers.TimeDistributed(layers.Conv1D(2, 2), input_shape=(4, 3, 2))])
+
+
+NETWORKS = {
+    'dense': (nets.dense, False),
+    'normalised': (nets.normalised, False),
+    'resnet': (nets.resnet, True),
+    'depthwise': (depthwise, True),
+    'within': (within, True),
+}
+
+
+@pytest.mark.parametrize('name', NETWORKS)
+def test_convolutions_are_found(name):
+    build, convolves = NETWORKS[name]
+    assert engine.convolutional(build()) == convolves
+
+
+@pytest.mark.parametrize('replicas', [1, 2])
+@pytest.mark.parametrize('name', ['dense', 'resnet'])
+def test_choose_is_a_fixed_rule(name, replicas, monkeypatch):
+    model, strategy = NETWORKS[name][0](), devices(replicas)
+    several = replicas > 1
+
+    def chosen(asked):
+        return engine.choose(asked, model, strategy)
+
+    assert chosen('auto') == ('plain' if several or name == 'resnet' else 'compiled')
+    assert chosen('plain') == 'plain'
+    assert chosen('probe') == ('plain' if several else 'probe')
+    if several:
+        with pytest.raises(errors.ConfigError, match='plain .or auto. for 2 replicas'):
+            chosen('compiled')
+    else:
+        assert chosen('compiled') == 'compiled'
+    gpu = tf.config.list_logical_devices('CPU')
+    monkeypatch.setattr(tf.config, 'list_logical_devices', lambda kind: gpu)
+    assert chosen('auto') == ('plain' if several else 'compiled')
+
+
+def test_unknown_engines_are_named():
+    with pytest.raises(errors.ConfigError, match="'compild': did you mean 'compiled'"):
+        engine.choose('compild', nets.dense(), devices(1))
+    with pytest.raises(errors.ConfigError, match='auto, compiled, plain, probe'):
+        engine.choose('fast', nets.dense(), devices(1))
+
+
+def test_the_fastest_is_measured_in_turn_and_by_its_least():
+    times = {'one': iter([5.0, 1.0, 3.0]), 'two': iter([2.0, 2.0, 2.0])}
+    calls = []
+
+    def pace(name):
+        return lambda: calls.append(name) or next(times[name])
+
+    found = engine.fastest({name: pace(name) for name in times})
+    assert found == {'one': 1.0, 'two': 2.0}
+    assert calls == ['one', 'two'] * 3
+    assert engine.fastest({'nan': lambda: math.inf}, repeats=1) == {'nan': math.inf}
+
+
+# -- probe: measured once, kept in the store
+
+TINY = {
+    **{'model': 'tests.nets:dense', 'dataset': 'given:arrays', 'rounds': 1, 'replicates': 1},
+    **{'training_steps': 4, 'batch_size': 20, 'eval_every': 2, 'engine': 'probe'},
+    **{'controls': (), 'export': ('none',)},
+}
+
+
+@pytest.fixture
+def paces(monkeypatch):
+    """Seconds that a Trainer takes per step, by its engine, and the engines that were asked."""
+    found = types.SimpleNamespace(seconds={'compiled': 2.0, 'plain': 1.0}, asked=[])
+
+    def pace(trainer, start, mask, seed, eval_every):
+        found.asked.append(trainer.engine)
+        return found.seconds[trainer.engine]
+
+    monkeypatch.setattr(Trainer, 'pace', pace)
+    return found
+
+
+def laboratory(folder, build=nets.dense, **options):
+    return Laboratory(Experiment(**TINY | {'workdir': str(folder)} | options), build, nets.data())
+
+
+@pytest.mark.parametrize('fastest', engine.PATHS)
+def test_a_probe_is_kept_in_the_store(tmp_path, paces, fastest):
+    paces.seconds[fastest] = 0.5
+    first = laboratory(tmp_path)
+    assert first.engine == first.identity['engine'] == first.engine == fastest
+    assert paces.asked == ['compiled', 'plain'] * 3
+    assert first.trainer.engine == fastest
+    for name in paces.seconds:  # whatever it would measure now
+        paces.seconds[name] = 0.1 if name != fastest else 9.0
+    assert laboratory(tmp_path).engine == fastest
+    assert laboratory(tmp_path, seed=5, rounds=3, rate=0.5).engine == fastest
+    assert len(paces.asked) == 6
+    assert first.experiment.engine == 'probe'  # what was asked for, in the configuration
+    (stage,) = [path for path in tmp_path.rglob('*') if path.name.startswith(PROBE)]
+    assert stage.is_dir()
+
+
+def test_what_decides_the_speed_is_measured_anew(tmp_path, paces):
+    assert laboratory(tmp_path).engine == 'plain'
+    paces.seconds['compiled'] = 0.1
+    for options in ({'batch_size': 10}, {'optimizer': 'sgd'}):
+        assert laboratory(tmp_path, **options).engine == 'compiled'
+    assert laboratory(tmp_path, lambda: nets.dense(11)).engine == 'compiled'
+    assert len(paces.asked) == 4 * 6
+    assert laboratory(tmp_path).engine == 'plain'
+
+
+def test_a_dry_run_measures_and_writes_nothing(tmp_path, paces):
+    folder = tmp_path / 'work'
+    dry = laboratory(folder, dry_run=True)
+    assert dry.engine == 'plain' and not folder.exists()
+    assert 'plain engine' in plan.describe(dry.experiment, dry) and not folder.exists()
+    assert paces.asked == ['compiled', 'plain'] * 3 + ['plain']  # the last one for the plan
+    assert laboratory(folder).engine == 'plain'
+    paces.seconds['compiled'] = 0.1
+    assert laboratory(folder, dry_run=True).engine == 'plain'  # what is there is read
+    assert len(paces.asked) == 13
+
+
+def test_records_name_the_path_that_was_chosen(tmp_path, paces):
+    ends = []
+    for options in ({'rounds': 0}, {'rounds': 1, 'engine': 'plain'}):
+        lab = laboratory(tmp_path, **options)
+        found = finding.find(lab.experiment, lab, quiet=True)
+        run = json.loads((found.directory / 'run.json').read_text())
+        records = json.loads((found.directory / 'records.json').read_text())
+        assert run['identity']['engine'] == records['identity']['engine'] == 'plain'
+        assert run['identity']['configuration']['engine'] == lab.experiment.engine
+        ends.append({row['stage'] for row in records['rows']})
+    # Trainings are keyed by the path that trained: whoever asks for it by name finds them.
+    assert ends[0] < ends[1]
+    assert len(paces.asked) == 6
+    store = Store(tmp_path)
+    assert all((store.stages / stage).is_dir() for stage in ends[1])
+
+
+def test_a_real_measurement_is_a_time_and_leaves_no_trace():
+    def make_trainer():
+        make = functools.partial(tf_keras.optimizers.SGD, 0.1, momentum=0.9)
+        return Trainer(nets.normalised, make, nets.data(), 8, 'plain')
+
+    trainer, fresh = make_trainer(), make_trainer()
+    start = wrapping.read(trainer.model)
+    assert 0 < trainer.pace(start, None, 0, eval_every=10) < 5
+    one, other = (t.train(start, None, seed=0, stop=3).final_weights for t in (trainer, fresh))
+    assert nets.unlike(one, other) == []
+
+
+# -- several devices: strategies cannot share a process
 
 TWO_DEVICES = """
 import numpy as np, tensorflow as tf
@@ -47,7 +228,4 @@ print('agree')
 
 
 def test_two_replicas_train_like_one_device():
-    done = subprocess.run(
-        [sys.executable, '-c', TWO_DEVICES], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.stdout.strip() == 'agree', done.stderr[-2000:]
+    assert nets.in_another_process(TWO_DEVICES).split()[-1] == 'agree'

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import architecture, errors, graph, training
+from lth_keras import architecture, errors, graph
 from lth_keras._compat import layers, tf_keras
+from lth_keras.draws import Draws
 from lth_keras.pruning import MaskedLayer, PruningPolicy, wrapping
 from tests import nets
 
@@ -261,14 +262,17 @@ def test_unknown_layers_are_named_and_can_be_passed():
         architecture.from_json('{}')
 
 
-def test_a_random_layer_made_of_its_architecture_can_be_reseeded():
-    copy = architecture.from_json(architecture.to_json(nets.noisy()))
+def test_a_random_layer_made_of_its_architecture_can_be_seeded():
+    model = nets.noisy()
+    copy = architecture.from_json(architecture.to_json(model))
+    wrapping.assign(copy, wrapping.read(model))
     x, _ = nets.examples()
-    draws = []
-    for seed in (1, 1, 2):
-        training.reseed(copy, seed)
-        draws.append(copy(x, training=True).numpy().tobytes())
-    assert draws[0] == draws[1] != draws[2]
+    found = []
+    for one, seed in [(model, 1), (copy, 1), (copy, 2)]:
+        draws = Draws(one)
+        with draws.at(tf.constant(0, tf.int64), tf.constant(draws.keys(seed))):
+            found.append(one(x, training=True).numpy().tobytes())
+    assert found[0] == found[1] != found[2]
 
 
 # -- attributes and unwrap

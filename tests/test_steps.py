@@ -1,5 +1,7 @@
 """Epochs and blocks: every example once per epoch, and the same batches however they are cut."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -98,13 +100,28 @@ def test_the_first_batches_are_frozen():
 
 
 def test_the_caller_cannot_change_a_later_batch():
-    given = Epochs(6, 2, 0)
-    expected = rows(given.blocks(0, 6))
-    found = []
-    for block in given.blocks(0, 6, 1):
-        found += rows([block])
-        block[:] = 99
-    assert found == expected
+    """Blocks are views of one order, which is kept for the next pause of training."""
+    given = Epochs(7, 2, 0)
+    for array in (given.order(0), *given.blocks(0, 5, 1), *Epochs(7, 2, None).blocks(0, 4)):
+        with pytest.raises(ValueError, match='read-only'):
+            array[:] = 99
+    assert np.shares_memory(given.order(0), next(given.blocks(0, 3)))
+
+
+@examples
+@given(epochs(), st.integers(0, 60), st.integers(1, 20))
+def test_the_smaller_last_batch_can_be_left_out(given, start, most):
+    whole = dataclasses.replace(given, drop_remainder=True)
+    assert whole.per_epoch == given.examples // given.batch_size
+    assert whole.order(3).tolist() == given.order(3).tolist()
+    found = rows(whole.blocks(start, start + 9, most))
+    assert found == reference(whole, start, start + 9)
+    assert {len(batch) for batch in found} == {given.batch_size}
+
+
+def test_without_a_seed_the_order_is_that_of_the_examples():
+    given = Epochs(5, 2, None)
+    assert rows(given.blocks(0, 6)) == [[0, 1], [2, 3], [4]] * 2
 
 
 @pytest.mark.parametrize('size', [0, -1, 6])

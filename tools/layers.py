@@ -21,11 +21,12 @@ LAYERS = {
     'decide': ['criteria', 'allocation', 'schedules', 'verdict'],
     'model': [
         *['graph', 'architecture', 'pruning', 'rewind', 'training', 'initial', 'data', 'models'],
-        *['ticket', 'engine', 'slots', 'optimizers', 'strategies'],
+        *['ticket', 'engine', 'slots', 'optimizers', 'strategies', 'draws', 'program', 'loop'],
+        *['precisions', 'batches', 'fitting', 'behaviour', 'products'],
     ],
     'run': [
         *['experiment', 'laboratory', 'rounds', 'controls', 'store', 'runs', 'progress'],
-        *['plan', 'records', 'session'],
+        *['plan', 'probing', 'records', 'session', 'workers'],
     ],
     'use': ['report', 'exporting', 'finding', 'tuning'],
 }

@@ -34,7 +34,9 @@ def built(build_model: Callable[[], Model] | Model) -> Model:
     return model
 
 
-def rebuilt(model: Model, held: Mapping[str, Sequence[str]] | None = None) -> Model:
+def rebuilt(
+    model: Model, held: Mapping[str, Sequence[str]] | None = None, exact_outputs: bool = False
+) -> Model:
     """An independent copy of `model` with equal weights, some layers wrapped.
 
     Variables are not shared with the given model, nor is anything else. Random layers of the copy
@@ -43,6 +45,7 @@ def rebuilt(model: Model, held: Mapping[str, Sequence[str]] | None = None) -> Mo
     Args:
       model: a built functional or Sequential model; wrappers in it are taken off first.
       held: layer path -> attribute paths of the kernels to hold; None wraps nothing.
+      exact_outputs: makes the layers that give the model's outputs compute in float32.
 
     Raises:
       ModelError: a layer that cannot be made again from its configuration.
@@ -50,10 +53,14 @@ def rebuilt(model: Model, held: Mapping[str, Sequence[str]] | None = None) -> Mo
     graph.check_model(model)
     paths = {id(layer): path for path, layer in graph.named_layers(model)}
     made: dict[int, Any] = {}
+    exact: set[int] = set()
+    if exact_outputs:
+        calls, outputs = graph.calls(model)
+        exact = {id(calls[position].layer) for position in outputs}
 
     def clone(layer: Any) -> Any:
         if id(layer) not in made:
-            made[id(layer)] = _clone(layer, paths, held or {}, clone)
+            made[id(layer)] = _clone(layer, paths, held or {}, exact, clone)
         return made[id(layer)]
 
     with seedable_generators():
@@ -63,13 +70,20 @@ def rebuilt(model: Model, held: Mapping[str, Sequence[str]] | None = None) -> Mo
 
 
 def _clone(
-    layer: Any, paths: Mapping[int, str], held: Mapping[str, Sequence[str]], clone: Any
+    layer: Any,
+    paths: Mapping[int, str],
+    held: Mapping[str, Sequence[str]],
+    exact: set[int],
+    clone: Any,
 ) -> Any:
     if is_graph_network(layer):
         return tf_keras.models.clone_model(layer, clone_function=clone)
     bare = graph.unwrap(layer)
     try:
-        twin = type(bare).from_config(bare.get_config())
+        config = bare.get_config()
+        if id(bare) in exact and 'dtype' in config:
+            config['dtype'] = 'float32'
+        twin = type(bare).from_config(config)
     except Exception as e:
         raise errors.ModelError(
             f'layer {bare.name!r} of class {type(bare).__name__} cannot be made again from its '

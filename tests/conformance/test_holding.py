@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import errors
+from lth_keras import errors, precisions
 from lth_keras._compat import layers, tf_keras, tfmot
+from lth_keras.batches import Batches
 from lth_keras.mask import Mask
 from lth_keras.pruning import PruningPolicy, assign_mask, held_kernels, wrapping
 from tests import nets
@@ -82,12 +83,13 @@ def holds_exactly(
     strategy=None,
     slots=False,
     one_batch=False,
+    engine=None,
     **options,
 ):
     """The exam; returns the trained model.
 
     `slots`: the optimizer keeps some for every kernel; `one_batch`: also trains by
-    `train_on_batch`, which traces once more.
+    `train_on_batch`, which traces once more; `engine`: trains on Batches by that one.
     """
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
@@ -109,7 +111,11 @@ def holds_exactly(
         assign(model, masks)
         inspect(kernels, masks, model.optimizer, f'density {density} assigned')
         watch = Watch(kernels, masks)
-        model.fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=[watch, *callbacks])
+        if engine:
+            data = {'x': Batches(x, y, batch_size=8, engine=engine)}
+        else:
+            data = {'x': x, 'y': y, 'batch_size': 8}
+        model.fit(**data, epochs=2, verbose=0, callbacks=[watch, *callbacks])
         assert watch.looks >= 4
         seen = inspect(kernels, masks, model.optimizer, 'end of fit')
         if slots and seen < len(kernels):
@@ -214,6 +220,25 @@ def test_holds_in_eager_mode():
     holds_exactly(wrapped(), OPTIMIZERS['adamw'], slots=True, run_eagerly=True)
 
 
+BATCHES = ('momentum', 'adam', 'adamw', 'global_clipnorm', 'ema', 'legacy adam')
+
+
+@pytest.mark.parametrize('name', BATCHES)
+def test_holds_on_batches(name):
+    holds_exactly(wrapped(), OPTIMIZERS[name], slots=True, engine='plain', one_batch=True)
+
+
+@pytest.mark.parametrize('name', ['momentum', 'adamw'])
+def test_holds_on_batches_compiled(name):
+    options = {'steps_per_execution': 3, 'jit_compile': True}
+    holds_exactly(wrapped(), OPTIMIZERS[name], slots=True, engine='compiled', **options)
+
+
+def test_holds_on_batches_in_other_networks():
+    for build in (LAYERS['conv'][0], nets.noisy, nets.normalised):
+        holds_exactly(wrapped(build), OPTIMIZERS['adam'], slots=True, engine='plain')
+
+
 # -- the known-bad members
 
 
@@ -221,6 +246,12 @@ def test_holds_in_eager_mode():
 def test_the_stock_wrapper_fails(name):
     with pytest.raises(Failed, match='batch 0'):
         holds_exactly(stock, OPTIMIZERS[name], **STOCK)
+
+
+@pytest.mark.parametrize('engine', ['plain', 'compiled'])
+def test_the_stock_wrapper_fails_on_batches(engine):
+    with pytest.raises(Failed, match='batch 0'):
+        holds_exactly(stock, OPTIMIZERS['adam'], engine=engine, **STOCK)
 
 
 def test_a_wrapper_that_masks_at_the_end_of_an_epoch_fails():
@@ -360,6 +391,19 @@ def test_holds_in_float16_under_loss_scaling():
 
     model = holds_exactly(wrapped(mixed('mixed_float16')), scaled, slots=True)
     assert share_of_short(model, tf.float16) < 0.1
+
+
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
+def test_holds_on_batches_in_mixed_precision(precision):
+    def scaled():
+        return precisions.scaled(optimizers.Adam(0.01), precision)
+
+    def build():
+        return PruningPolicy().wrap(precisions.built(nets.dense, precision))
+
+    model = holds_exactly(build, scaled, slots=True, engine='plain')
+    policy = tf_keras.mixed_precision.Policy(f'mixed_{precision}')
+    assert model.layers[0].layer.dtype_policy.name == policy.name
 
 
 def test_inference_writes_nothing():
@@ -822,6 +866,7 @@ def two_devices():
     for name, options in [
         ('ema', {}),
         ('adam', {'steps_per_execution': 4}),
+        ('adam', {'steps_per_execution': 4, 'engine': 'plain'}),
     ]:
         holds_exactly(wrapped(), OPTIMIZERS[name], strategy=strategy, slots=True, **options)
     print('held')

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import engine, errors, slots, training
+from lth_keras import engine, errors, slots, steps, training
 from lth_keras._compat import layers, tf_keras
+from lth_keras.draws import Draws
 from lth_keras.mask import Mask
 from lth_keras.pruning import PruningPolicy, assign_mask, read_mask, wrapping
 from lth_keras.rewind import RewindCallback, Snapshot
@@ -631,26 +632,26 @@ def test_a_trainer_trains_again_as_the_first_time(engine):
 
 
 class ForgetsOptimizer(training.Trainer):
-    def reset(self, start, mask, seed):
+    def reset(self, start, mask):
         kept = [variable.numpy() for variable in self.optimizer.variables()]
-        super().reset(start, mask, seed)
+        super().reset(start, mask)
         for variable, value in zip(self.optimizer.variables(), kept, strict=True):
             variable.assign(value)
 
 
 class ForgetsNoise(training.Trainer):
-    def reset(self, start, mask, seed):
-        before = training.reseed
-        training.reseed = lambda model, seed: None
-        try:
-            super().reset(start, mask, seed)
-        finally:
-            training.reseed = before
+    """Lets random layers draw what depends on how often it has trained."""
+
+    def reset(self, start, mask):
+        super().reset(start, mask)
+        self.number = getattr(self, 'number', 0) + 1
+        draws = self._loop._program._draws
+        draws.keys = lambda seed: Draws.keys(draws, seed + self.number)
 
 
 class ForgetsMask(training.Trainer):
-    def reset(self, start, mask, seed):
-        super().reset(start, getattr(self, 'first', mask), seed)
+    def reset(self, start, mask):
+        super().reset(start, getattr(self, 'first', mask))
         self.first = mask
 
 
@@ -661,42 +662,72 @@ def test_bad_trainers_fail(bad):
         trains_again(bad, noisy_and_normalised, 'plain')
 
 
+def meets_the_same(trainer, start, k):
+    """The exam of a later start: SGD has no state, so nobody can tell that training stopped at k.
+
+    Batches and what random layers draw must be those of the dense network from step k on.
+    """
+    ones = Mask.ones(read_mask(trainer.model).shapes)
+    whole = trainer.train(start, ones, seed=1, stop=12, eval_every=6, snapshot_at=k)
+    rest = trainer.train(whole.snapshot, ones, seed=1, stop=12, begin=k, eval_every=6)
+    same(whole.final_weights, rest.final_weights, f'training from step {k}')
+    assert [int(step) for step in rest.curve[:, 0]] == sorted({k, 6, 12} - set(range(k)))
+    # The train columns are means since the last evaluation, and that may have been at k.
+    np.testing.assert_array_equal(rest.curve[-1, 3:], whole.curve[-1, 3:])
+    return whole
+
+
+def later_trainer(engine='plain', trainer=training.Trainer):
+    def build():
+        return PruningPolicy().wrap(noisy_and_normalised)
+
+    return make_trainer(build, engine, trainer, optimizer='sgd')
+
+
 @PLAIN_AND_COMPILED
-def test_training_from_a_snapshot_meets_the_same_batches(engine):
-    """SGD has no state, so that training from step k must end as if nobody had stopped there."""
-    trainer = make_trainer(lambda: PruningPolicy().wrap(nets.normalised), engine, optimizer='sgd')
-    start, ones = starts(nets.normalised), Mask.ones(read_mask(trainer.model).shapes)
+def test_training_from_a_snapshot_meets_the_same_batches_and_draws(engine):
+    trainer = later_trainer(engine)
+    start = starts(noisy_and_normalised)
+    ones = Mask.ones(read_mask(trainer.model).shapes)
     plain = trainer.train(start, ones, seed=1, stop=12, eval_every=6)
     assert plain.snapshot is None
     for k in (1, 5, 7):
-        whole = trainer.train(start, ones, seed=1, stop=12, eval_every=6, snapshot_at=k)
-        rest = trainer.train(whole.snapshot, ones, seed=1, stop=12, begin=k, eval_every=6)
+        whole = meets_the_same(trainer, start, k)
         same(plain.final_weights, whole.final_weights, 'training with a snapshot')
-        same(plain.final_weights, rest.final_weights, f'training from step {k}')
-        assert [int(step) for step in rest.curve[:, 0]] == sorted({k, 6, 12} - set(range(k)))
-        # The train columns are means since the last evaluation, and that may have been at k.
-        np.testing.assert_array_equal(rest.curve[-1, 3:], whole.curve[-1, 3:])
     at_zero = trainer.train(start, ones, seed=1, stop=2, snapshot_at=0)
     same(start, at_zero.snapshot, 'snapshot of step 0')
 
 
-def test_the_batches_of_a_later_start_are_not_the_first_ones():
-    """The exam above can fail: another order of batches does not end at the same bits."""
-    trainer = make_trainer(lambda: PruningPolicy().wrap(nets.normalised), optimizer='sgd')
-    start, ones = starts(nets.normalised), Mask.ones(read_mask(trainer.model).shapes)
-    whole = trainer.train(start, ones, seed=1, stop=12, snapshot_at=5)
-    shifted = trainer.train(whole.snapshot, ones, seed=1, stop=7)
-    with pytest.raises(Failed):
-        same(whole.final_weights, shifted.final_weights, 'another order')
+class CountsFromItsStart(training.Trainer):
+    """Lets random layers draw as if every training began at step 0; the batches are right."""
+
+    def train(self, *arguments, begin=0, **options):
+        run = self._loop.run
+        self._loop.run = lambda block, first, seed: run(block, first - begin, seed)
+        try:
+            return super().train(*arguments, begin=begin, **options)
+        finally:
+            self._loop.run = run
 
 
-def test_choose_is_a_fixed_rule():
-    strategy = tf.distribute.get_strategy()
-    assert engine.choose('auto', nets.dense(), strategy) == 'compiled'
-    assert engine.choose('auto', nets.resnet(), strategy) == 'plain'
-    assert engine.choose('compiled', nets.resnet(), strategy) == 'compiled'
-    with pytest.raises(errors.ConfigError, match="did you mean 'compiled'"):
-        engine.choose('compild', nets.dense(), strategy)
+class BeginsAnew(training.Trainer):
+    """Takes the first batches of the first epoch, wherever it starts."""
+
+    def train(self, *arguments, begin=0, **options):
+        blocks = steps.Epochs.blocks
+        steps.Epochs.blocks = lambda epochs, start, stop, most=1 << 30: blocks(
+            epochs, start - begin, stop - begin, most
+        )
+        try:
+            return super().train(*arguments, begin=begin, **options)
+        finally:
+            steps.Epochs.blocks = blocks
+
+
+@pytest.mark.parametrize('bad', [CountsFromItsStart, BeginsAnew])
+def test_bad_later_starts_fail(bad):
+    with pytest.raises(Failed, match='training from step 5'):
+        meets_the_same(later_trainer(trainer=bad), starts(noisy_and_normalised), 5)
 
 
 # -- two devices, in a process of their own
