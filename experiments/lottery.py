@@ -23,13 +23,15 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise lth.ConfigError(f'unexpected argument {argv[1]!r}; flags are written --name=value')
     experiment = config_flags.configured()
+    part = session.part(experiment.strategy, experiment.dry_run)
     with quiet.starting():
-        session.configure(experiment.threads)
+        session.configure(experiment.threads, experiment.strategy, experiment.dry_run)
     if experiment.dry_run:
         session.say(plan.describe(experiment))
         return
     found = lth.find(experiment)
-    session.say(found.describe(), kept=str(found.directory / 'table.txt'))
+    if part.chief:
+        session.say(found.describe(), kept=str(found.directory / 'table.txt'))
 
 
 def run() -> None:

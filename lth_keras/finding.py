@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lth_keras import data as data_sets
-from lth_keras import digests, errors, exporting, plan, records, report, rounds, session
+from lth_keras import digests, errors, exporting, plan, records, report, rounds, session, workers
 from lth_keras._compat import Model
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
@@ -116,7 +116,7 @@ def find_tickets(
             why = 'is given by the arguments' if name in refused else 'is unknown'
             raise errors.ConfigError(f'option {name!r} {why}: {errors.did_you_mean(name, known)}')
     experiment = Experiment(**options, model=_named(build_model), dataset='given:arrays')
-    session.configure(experiment.threads)
+    session.configure(experiment.threads, experiment.strategy)
     source = data_sets.from_arrays(train, test)
     if validation is None:
         dataset = data_sets.split(source, experiment.split_seed)
@@ -132,13 +132,18 @@ def _named(function: Any) -> str:
 
 
 def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = False) -> Found:
-    """Runs (or resumes) a search and writes records, tables, plots and tickets to its run."""
+    """Runs (or resumes) a search and writes records, tables, plots and tickets to its run.
+
+    Of several workers each runs it all, and the chief alone writes and shows progress.
+    """
     lab = lab or Laboratory(experiment)
-    store = Store(experiment.workdir)
+    team = workers.team_of(experiment.strategy, lab.strategy)
+    store = workers.store(experiment.workdir, team)
     _ = lab.plans  # before anything is written: a plan that cannot be is an error
-    with store.open_run(lab.name, lab.fingerprint, lab.identity, bool(experiment.label)) as run:
+    opened = store.open_run(lab.name, lab.fingerprint, lab.identity, bool(experiment.label))
+    with workers.joined(team, records.command(experiment)), opened as run:
         run.write(PROVENANCE, digests.pretty(session.provenance()))
-        progress = Progress(plan.steps(lab), quiet)
+        progress = Progress(plan.steps(lab), quiet or not team.chief)
         rows: list[dict[str, Any]] = []
         known = records.recorded(run.directory, store)
         chosen = _Chosen(experiment, store)
@@ -154,10 +159,11 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
                 run.write(TIMINGS, _timings(run, progress))
         # What an earlier command of this run trained stays in its tables.
         everything = [known[key] for key in sorted(known)]
-        for name, content in report.write_report(everything, experiment.margin).items():
-            run.write(name, content)
+        if team.chief:
+            for name, content in report.write_report(everything, experiment.margin).items():
+                run.write(name, content)
         matching = report.smallest_matching(rows, experiment.margin)
-        exported = _export(run, chosen.tickets(rows), lab)
+        exported = _export(run, chosen.tickets(rows), lab, team.chief)
     summaries = report.summarise(everything, experiment.margin)
     return Found(run.directory, everything, summaries, exported, matching)
 
@@ -168,7 +174,11 @@ def _timings(run: Run, progress: Progress) -> str:
         before = json.loads((run.directory / TIMINGS).read_text())
     except (OSError, ValueError):
         before = {}
-    return json.dumps({**before, **progress.seconds}, indent=1) + '\n'
+    now = {
+        name: {'total': seconds, **progress.parts.get(name, {})}
+        for name, seconds in progress.seconds.items()
+    }
+    return json.dumps({**before, **now}, indent=1) + '\n'
 
 
 class _Chosen:
@@ -209,10 +219,14 @@ class _Chosen:
             yield name, rounds.with_weights(bare, self._store.find(*stage.split('-')))
 
 
-def _export(run: Run, tickets: Iterable[tuple[str, Ticket]], lab: Laboratory) -> dict[str, Path]:
+def _export(
+    run: Run, tickets: Iterable[tuple[str, Ticket]], lab: Laboratory, writes: bool
+) -> dict[str, Path]:
     exported = {}
     for name, ticket in tickets:
-        folder = run.directory / 'tickets' / name
+        folder = exported[name] = run.directory / 'tickets' / name
+        if not writes:
+            continue
         if not (folder / 'ticket').exists():
             ticket.save(folder / 'ticket')
         target = folder / 'saved_model'
@@ -222,5 +236,4 @@ def _export(run: Run, tickets: Iterable[tuple[str, Ticket]], lab: Laboratory) ->
             # From the builder, not from the text: layers may be known to this process only.
             model = ticket.apply(lab.build_model, 'early_stop')
             exporting.export(model, target, samples=lab.data.test[0][:64])
-        exported[name] = folder
     return exported

@@ -1,11 +1,10 @@
 """The dry run: what will be trained, how long it takes, what is already there."""
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lth_keras import rounds, runs
+from lth_keras import rounds, runs, strategies
 from lth_keras.artefact import Artefact
 from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.laboratory import Laboratory
@@ -67,16 +66,8 @@ def there(lab: Laboratory, run: Path) -> set[tuple[int, int, str]]:
 
 def probe(lab: Laboratory) -> float:
     """Seconds per step of this network here, evaluation included, after compiling."""
-    experiment = lab.experiment
-    count = min(experiment.training_steps, max(200, 2 * experiment.eval_every))
-    seed = seeds_of(experiment)[0]
-    start = lab.initial(seed)
-    best = float('inf')
-    for _ in range(2):
-        began = time.perf_counter()
-        lab.trainer.train(start, lab.dense, seed, count, eval_every=experiment.eval_every)
-        best = min(best, (time.perf_counter() - began) / count)
-    return best
+    seed = seeds_of(lab.experiment)[0]
+    return lab.trainer.pace(lab.initial(seed), lab.dense, seed, lab.experiment.eval_every)
 
 
 def describe(experiment: Experiment, lab: Laboratory | None = None) -> str:
@@ -93,7 +84,6 @@ def describe(experiment: Experiment, lab: Laboratory | None = None) -> str:
         for replicate, number, variant in all_of_them
         if (replicate, number, variant) not in kept
     )
-    seconds = probe(lab) if left else 0.0
     lines = [
         'plan (dry run, nothing is written)',
         lab.data.summary(),
@@ -112,11 +102,18 @@ def describe(experiment: Experiment, lab: Laboratory | None = None) -> str:
         f'{lab.engine} engine',
         f'results: {run}',
         f'already there: {len(kept)} of {len(all_of_them)} trainings',
-        f'to do: {left:,} steps, about {_span(left * seconds)} at {1 / seconds:,.0f} steps/s here'
-        if left
-        else 'to do: nothing but the report',
+        f'to do: {_to_do(lab, left)}',
     ]
     return '\n'.join(lines)
+
+
+def _to_do(lab: Laboratory, left: int) -> str:
+    if not left:
+        return 'nothing but the report'
+    if isinstance(lab.strategy, strategies.Planned):
+        return f'{left:,} steps; the pace of several workers is not measured here'
+    seconds = probe(lab)
+    return f'{left:,} steps, about {_span(left * seconds)} at {1 / seconds:,.0f} steps/s here'
 
 
 def _span(seconds: float) -> str:

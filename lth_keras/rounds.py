@@ -124,14 +124,13 @@ def train(
                 snapshot_at,
                 on_step,
             )
+        progress.parts[name] = lab.trainer.seconds
         return _artefact(trained)
 
     key = stage_key(TRAIN, inputs)
-    stage = store.find(TRAIN, key)
-    if stage is None:
-        stage = store.get_or(TRAIN, inputs, make)
-    else:
+    if store.has(TRAIN, key):
         progress.skip(name, begin, lab.experiment.training_steps)
+    stage = store.get_or(TRAIN, inputs, make)
     if 'snapshot' in stage.arrays:
         kept = {path: stage.arrays['snapshot'][path] for path in start}
         ticket = dataclasses.replace(ticket, snapshot=Snapshot(snapshot_at, kept))

@@ -47,6 +47,42 @@ class Run:
         write_file(path, content, self.files)
 
 
+class _Unwritten(Files):
+    """The disk as a worker sees that is not the chief: nothing that it writes comes there."""
+
+    def make_directory(self, path: Path) -> None:
+        pass
+
+    def write(self, path: Path, data: bytes) -> None:
+        pass
+
+    def sync(self, path: Path) -> None:
+        pass
+
+    def rename(self, source: Path, target: Path) -> None:
+        pass
+
+    def remove(self, path: Path) -> None:
+        pass
+
+
+def visit(workdir: Path, label: str, fingerprint: str) -> Run:
+    """The run of another process, the chief, as its workers see it: unlocked, only to read."""
+    return Run(_directory(workdir, label, fingerprint), _Unwritten())
+
+
+def holder(directory: Path) -> str:
+    """The pid of the process that opened the run last; '' if there was none."""
+    try:
+        return (directory / LOCK).read_text('ascii', 'replace').strip()
+    except OSError:
+        return ''
+
+
+def _directory(workdir: Path, label: str, fingerprint: str) -> Path:
+    return workdir / check_name('run name', f'{check_name("label", label)}-{fingerprint}')
+
+
 @contextlib.contextmanager
 def open_run(
     workdir: Path,
@@ -57,8 +93,7 @@ def open_run(
     files: Files = DISK,
 ) -> Iterator[Run]:
     """Begins or resumes the run `workdir/label-fingerprint`; see `Store.open_run`."""
-    name = check_name('run name', f'{check_name("label", label)}-{fingerprint}')
-    directory, identity = workdir / name, plain(identity, 'identity')
+    directory, identity = _directory(workdir, label, fingerprint), plain(identity, 'identity')
     ensure_directory(workdir, files)
     if named and not (directory / RECORD).exists():
         _check_label(workdir, label, fingerprint, identity)
@@ -79,7 +114,7 @@ def check_run(
     workdir: Path, label: str, fingerprint: str, identity: Mapping[str, Any], named: bool = False
 ) -> None:
     """Raises what `open_run` would say against this run; writes nothing."""
-    directory = workdir / check_name('run name', f'{check_name("label", label)}-{fingerprint}')
+    directory = _directory(workdir, label, fingerprint)
     identity = plain(identity, 'identity')
     if (directory / RECORD).exists():
         record = {'label': label, 'fingerprint': fingerprint, 'identity': identity}

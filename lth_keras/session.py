@@ -1,5 +1,6 @@
 """The process as a whole: threads, device, versions, and how it ends."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -9,25 +10,69 @@ from typing import Any
 
 import tensorflow as tf
 
-from lth_keras import errors
+from lth_keras import errors, strategies
 
 LIBRARIES = ('tensorflow', 'tf_keras', 'tensorflow-model-optimization', 'numpy', 'lth_keras')
 
 
-def configure(threads: int) -> None:
-    """Sets the number of processor threads (0: TensorFlow's own choice) and starts TensorFlow.
+def part(strategy: str, planned: bool = False) -> strategies.Role:
+    """This process's part among those that train together; says it if there are several.
+
+    With another strategy a TF_CONFIG of several workers is worth a line, since each of them would
+    do the whole search, and no more than that: schedulers set it for every job.
+
+    Args:
+      strategy: name of the strategy.
+      planned: nothing will be trained.
 
     Raises:
-      ConfigError: TensorFlow is at work already.
+      ConfigError: the strategy needs another TF_CONFIG, or the port in it is taken.
     """
-    if threads:
-        try:
+    found = strategies.role(strategy)
+    if found.count > 1 and not planned:
+        strategies.check_port(found)
+        print(found.describe(), file=sys.stderr, flush=True)
+    if found.count == 1:
+        with contextlib.suppress(errors.ConfigError):
+            others = strategies.role('multi_worker')
+            print(
+                f'note: TF_CONFIG names {others.count} workers, but --strategy={strategy} trains '
+                'alone; --strategy=multi_worker trains with them',
+                file=sys.stderr,
+                flush=True,
+            )
+    return found
+
+
+def configure(threads: int, strategy: str = 'one_device', planned: bool = False) -> None:
+    """Sets the number of processor threads (0: TensorFlow's own choice) and starts TensorFlow.
+
+    Several workers start here: they must, before anything else is done with TensorFlow. Each has
+    a server in its process, which stands still with one thread between operations: it gets two.
+
+    Args:
+      threads: number of threads.
+      strategy: name of the strategy.
+      planned: nothing will be trained: no other worker is waited for.
+
+    Raises:
+      ConfigError: TensorFlow is at work already, or the workers do not come together.
+    """
+    several = strategies.role(strategy).count > 1 and not planned
+    between = threads
+    if several and (threads or processors()) < 2:
+        between = 2
+    try:
+        if threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
-        except RuntimeError as e:
-            raise errors.ConfigError(
-                f'threads: expected to be set before TensorFlow starts, but {e}'
-            ) from e
+        if between:
+            tf.config.threading.set_inter_op_parallelism_threads(between)
+    except RuntimeError as e:
+        raise errors.ConfigError(
+            f'threads: expected to be set before TensorFlow starts, but {e}'
+        ) from e
+    if several:
+        strategies.strategy(strategy)
     tf.zeros(()).numpy()  # the first operation looks for devices, and prints what it found
     tf.get_logger().setLevel('WARNING')
 
@@ -35,8 +80,11 @@ def configure(threads: int) -> None:
 def threads() -> int:
     """Number of processor threads that one operation may use: it can change bits."""
     set_to = tf.config.threading.get_intra_op_parallelism_threads()
-    if set_to:
-        return set_to
+    return set_to or processors()
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 

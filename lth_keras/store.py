@@ -29,6 +29,17 @@ def stage_key(kind: str, inputs: Mapping[str, Any]) -> str:
     return digest({'kind': kind, 'inputs': plain(inputs, 'inputs')})[:16]
 
 
+def completed(kind: str, inputs: Mapping[str, Any], made: Artefact) -> Artefact:
+    """The stage as it is kept: of its kind, with its inputs recorded in the meta."""
+    if made.kind != kind or 'inputs' in made.meta:
+        raise StoreError(
+            f"expected an artefact of kind {kind!r} without 'inputs' in its meta, received "
+            f'kind {made.kind!r} with meta {sorted(made.meta)}: change the stage'
+        )
+    meta = {**made.meta, 'inputs': plain(inputs, 'inputs')}
+    return Artefact(kind, meta, made.arrays, made.texts)
+
+
 class Store:
     """Stages and runs below `workdir`; nothing is made on disk before it is needed.
 
@@ -49,6 +60,10 @@ class Store:
     def _stage(self, kind: str, key: str) -> Path:
         return self.stages / check_name('stage name', f'{kind}-{key}')
 
+    def has(self, kind: str, key: str) -> bool:
+        """Whether the stage is there, unread."""
+        return os.path.lexists(self._stage(kind, key))
+
     def find(self, kind: str, key: str) -> Artefact | None:
         """The stage of this kind and key, verified; None if it was never finished.
 
@@ -56,7 +71,7 @@ class Store:
           StoreError: the stage is there but cannot be trusted; the text names it.
         """
         directory = self._stage(kind, key)
-        if not os.path.lexists(directory):
+        if not self.has(kind, key):
             return None
         stage = artefacts.read(directory, kind, _advice(directory))
         other = stage_key(kind, stage.meta.get('inputs', {}))
@@ -81,14 +96,7 @@ class Store:
         key = stage_key(kind, inputs)
         stage = self.find(kind, key)
         if stage is None:
-            made = make()
-            if made.kind != kind or 'inputs' in made.meta:
-                raise StoreError(
-                    f"expected an artefact of kind {kind!r} without 'inputs' in its meta, received "
-                    f'kind {made.kind!r} with meta {sorted(made.meta)}: change the stage'
-                )
-            meta = {**made.meta, 'inputs': plain(inputs, 'inputs')}
-            self._finish(self._stage(kind, key), Artefact(kind, meta, made.arrays, made.texts))
+            self._finish(self._stage(kind, key), completed(kind, inputs, make()))
             stage = self.find(kind, key)
         found = differences(stage.meta['inputs'], plain(inputs))
         if found:

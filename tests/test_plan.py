@@ -1,8 +1,10 @@
 """The dry run: how much there is to do, what is there already, and nothing is written."""
 
+import json
+
 import pytest
 
-from lth_keras import errors, finding, plan
+from lth_keras import errors, finding, plan, strategies
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
 from tests import nets
@@ -114,3 +116,16 @@ def test_the_plan_of_a_named_data_set_needs_no_laboratory(tmp_path, monkeypatch)
     text = plan.describe(experiment)
     assert f'lenet_300_100-digits-resetting-{experiment.fingerprint()}' in text
     assert not (tmp_path / 'work').exists()
+
+
+def test_the_plan_of_several_workers_waits_for_none(tmp_path, monkeypatch):
+    cluster = {'chief': ['a:1'], 'worker': ['b:2']}
+    config = {'cluster': cluster, 'task': {'type': 'worker', 'index': 0}}
+    monkeypatch.setenv('TF_CONFIG', json.dumps(config))
+    lab = laboratory(
+        workdir=str(tmp_path), strategy='multi_worker', dry_run=True, engine='auto', controls=()
+    )
+    assert isinstance(lab.strategy, strategies.Planned) and lab.identity['replicas'] == 2
+    text = plan.describe(lab.experiment, lab)
+    assert 'plain engine' in text and 'to do: 30 steps; the pace of several workers is' in text
+    assert not any(tmp_path.iterdir())

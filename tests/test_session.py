@@ -6,7 +6,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from lth_keras import errors, session
+from lth_keras import errors, session, strategies
 from tests import nets
 
 
@@ -41,6 +41,47 @@ def test_configured_threads_in_a_process_of_their_own():
     lines = nets.in_another_process(code).splitlines()
     assert lines[:2] == ["3 {'intra_op': 3, 'inter_op': 3}", '3']
     assert len(lines) == 3 and lines[2].startswith('threads: expected to be set before')
+
+
+def test_a_process_says_its_part_among_several(monkeypatch, capsys):
+    monkeypatch.delenv('TF_CONFIG', raising=False)
+    assert session.part('one_device') == strategies.Role() and capsys.readouterr() == ('', '')
+    cluster = '"cluster": {"worker": ["localhost:1234", "localhost:2345"]}'
+    monkeypatch.setenv('TF_CONFIG', f'{{{cluster}, "task": {{"type": "worker", "index": 1}}}}')
+    monkeypatch.setattr(strategies, 'check_port', lambda role: None)
+    for planned in (True, False):
+        role = session.part('multi_worker', planned)
+        assert role == strategies.Role(1, 2, 'localhost:2345')
+        out, err = capsys.readouterr()
+        assert out == '' and err == ('' if planned else f'{role.describe()}\n')
+    assert session.part('mirrored') == strategies.Role()
+    assert capsys.readouterr().err.startswith(
+        'note: TF_CONFIG names 2 workers, but --strategy=mirr'
+    )
+    monkeypatch.setenv('TF_CONFIG', '{"cluster": {"worker": ["localhost:1234"]}}')
+    assert session.part('one_device').chief and capsys.readouterr() == ('', '')
+
+
+def test_a_worker_has_a_thread_for_its_server_and_starts_before_everything_else():
+    code = (
+        'import os, json\n'
+        'from lth_keras import session, errors, strategies\n'
+        'task = {"type": "worker", "index": 0}\n'
+        'cluster = {"worker": ["localhost:1234", "localhost:2345"]}\n'
+        'os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})\n'
+        'real = strategies.strategy\n'
+        'strategies.strategy = lambda name: print("starts", name)\n'
+        'session.configure(1, "multi_worker")\n'
+        'print(session.provenance()["threads"])\n'
+        'strategies.check_port = lambda role: None\n'
+        'try:\n'
+        '    real("multi_worker")\n'
+        'except errors.ConfigError as e:\n'
+        '    print(e)\n'
+    )
+    lines = nets.in_another_process(code).splitlines()
+    assert lines[:2] == ['starts multi_worker', "{'intra_op': 1, 'inter_op': 2}"]
+    assert 'expected multi_worker to be the first use of TensorFlow' in lines[2]
 
 
 def test_provenance_says_where_and_how():
