@@ -1,6 +1,7 @@
 """All that a search works with, built once: data, network, policy, plan, trainer, digests."""
 
 import functools
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -195,6 +196,7 @@ class Laboratory:
             'replicas': self.strategy.num_replicas_in_sync,
             'threads': session.threads(),
             'device': session.device(),
+            'xla_flags': os.environ.get('XLA_FLAGS', ''),
             'versions': session.versions(),
         }
 
@@ -233,7 +235,8 @@ class Laboratory:
             'snapshot_at': snapshot_at,
             'mask': digests.digest(dict(mask)),
             'start': digests.digest(dict(start)),
-            **{k: identity[k] for k in ('engine', 'replicas', 'threads', 'device', 'versions')},
+            'engine': identity['engine'],
+            **self.machine(),
         }
 
     def pruning_inputs(self, plan: schedules.RoundPlan, mask: Mask, source: str) -> dict[str, Any]:
