@@ -40,12 +40,20 @@ class Draws:
     """
 
     def __init__(self, model: Model):
+        self._model = model
+        self.find()
+
+    def find(self) -> None:
+        """Looks for random layers, again if some are made when the model is first called."""
         self._places = [
             ((path, *inside), thing._random_generator)
-            for path, layer in graph.named_layers(model)
+            for path, layer in graph.named_layers(self._model)
             for inside, thing in graph.attributes(graph.unwrap(layer))
             if hasattr(getattr(thing, '_random_generator', None), '_rng_type')
         ]
+
+    def __len__(self) -> int:
+        return len(self._places)
 
     def keys(self, seed: int) -> np.ndarray:
         """A key for each random layer, int64."""

@@ -138,7 +138,22 @@ class _Execution:
     def _program(self, batches: Batches) -> Program:
         """Traced once for all data of one form: the examples are an argument."""
         model = self._model
-        asked = batches.engine
+        key = batches.engine, batches.augment
+        if key not in self._programs:
+            step = model.train_step if self._kind == _TRAIN else model.test_step
+            self._programs[key] = Program(
+                model,
+                lambda examples, _: step(examples),
+                model.distribute_strategy,
+                self._path(batches.engine) == 'compiled',
+                adds=False,
+                augment=batches.augment if self._kind == _TRAIN else None,
+                eager=model.run_eagerly,
+            )
+        return self._programs[key]
+
+    def _path(self, asked: str) -> str:
+        model = self._model
         if asked == 'auto' and model.jit_compile:
             asked = 'compiled'
         path = engine.choose(asked, model, model.distribute_strategy)
@@ -147,19 +162,7 @@ class _Execution:
                 f'engine of Batches: expected auto, {" or ".join(engine.PATHS)}, received probe; '
                 'fit measures nothing'
             )
-        key = path, batches.augment
-        if key not in self._programs:
-            step = model.train_step if self._kind == _TRAIN else model.test_step
-            self._programs[key] = Program(
-                model,
-                lambda examples, _: step(examples),
-                model.distribute_strategy,
-                path == 'compiled',
-                adds=False,
-                augment=batches.augment if self._kind == _TRAIN else None,
-                eager=model.run_eagerly,
-            )
-        return self._programs[key]
+        return path
 
 
 def _adopt(model: Model) -> None:

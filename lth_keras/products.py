@@ -51,14 +51,19 @@ class Products:
     """
 
     def __init__(self, model: Model, compiled: bool):
+        self._model = model
+        self._here = compiled and not tf.config.list_logical_devices('GPU')
+        self.find()
+
+    def find(self) -> None:
+        """Looks for Dense layers, again if some are made when the model is first called."""
         found = {
             id(thing): thing
-            for _, layer in graph.named_layers(model)
+            for _, layer in (graph.named_layers(self._model) if self._here else ())
             for _, thing in graph.attributes(graph.unwrap(layer))
             if type(thing) is layers.Dense
         }
-        here = compiled and not tf.config.list_logical_devices('GPU')
-        self._layers = list(found.values()) if here else []
+        self._layers = list(found.values())
 
     @contextlib.contextmanager
     def turned(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from lth_keras.draws import Draws, replica
 from lth_keras.products import Products
 
 # One program serves every block up to this length: the number of steps is an argument.
-BLOCK = 128
+BLOCK = 512
 Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -56,7 +56,10 @@ class Program:
         self._draws = Draws(model)
         self._products = Products(model, compiled)
         run = self._one_device if self._replicas == 1 else self._many_devices
-        self._run = run if eager else tf.function(run, jit_compile=compiled)
+        self._run = tf.function(run, jit_compile=compiled)
+        self._eager = eager
+        self._traced: dict[Any, Any] = {}
+        self._given = results is not None
         self._results = results
         self._widest = 0
 
@@ -83,12 +86,14 @@ class Program:
         self._widest = max(batch, self._widest)
         if count < BLOCK and batch == self._widest:  # a smaller rest of an epoch comes alone
             block = np.concatenate([block, np.zeros((BLOCK - count, batch), block.dtype)])
-        keys = self._draws.keys(seed), np.int64(seeds.derive(seed, 'augmentation'))
-        arguments = (*keys, np.int64(first), block, np.int32(count))
         try:
-            if self._results is None:
-                self._results = self._example(data, block)
-            return self._run(data, *(tf.constant(a) for a in arguments))
+            if not self._eager:
+                function = self._function(data, block)
+            keys = self._draws.keys(seed), np.int64(seeds.derive(seed, 'augmentation'))
+            arguments = [tf.constant(a) for a in (*keys, np.int64(first), block, np.int32(count))]
+            if self._eager:
+                return self._many_devices(data, *arguments)
+            return function(data, *arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as e:
             if not self._compiled:
                 raise
@@ -96,6 +101,23 @@ class Program:
             raise errors.ModelError(
                 f"the compiled engine cannot run this model ({line}); use engine='plain'"
             ) from e
+
+    def _function(self, data: Any, block: np.ndarray) -> Callable[..., Any]:
+        """The traced function for data and blocks of these shapes: calling it costs less."""
+        parts = tf.nest.flatten(data)
+        key = (*((part.shape, part.dtype) for part in parts), block.shape)
+        if key not in self._traced:
+            # What a step returns may have the size of the batch, so each function has its own.
+            if not self._given:
+                self._results = self._example(data, block)
+                self._draws.find()
+                self._products.find()
+            scalar, index = tf.TensorSpec((), tf.int64), tf.TensorSpec(block.shape, tf.int32)
+            keys = tf.TensorSpec((len(self._draws),), tf.int64)
+            self._traced[key] = self._run.get_concrete_function(
+                data, keys, scalar, scalar, index, tf.TensorSpec((), tf.int32)
+            )
+        return self._traced[key]
 
     def _example(self, data: Any, block: np.ndarray) -> Any:
         """Zeros in the form of what a step returns; nothing is run.
@@ -157,7 +179,7 @@ class Program:
         block: tf.Tensor,
         count: tf.Tensor,
     ) -> Any:
-        results = tf.nest.map_structure(tf.constant, self._results)
+        results = self._results and tf.nest.map_structure(tf.constant, self._results)
         for i in tf.range(count):
             step = first + tf.cast(i, tf.int64)
             new = self._strategy.run(self._one, args=(data, block[i], step, keys, key))
@@ -171,4 +193,5 @@ class Program:
         return results
 
     def _combined(self, results: Any, new: Any) -> Any:
-        return tf.nest.map_structure(tf.add, results, new) if self._adds else new
+        adds = self._adds and results is not None
+        return tf.nest.map_structure(tf.add, results, new) if adds else new

@@ -59,8 +59,8 @@ class Watched:
         trainer = self.lab.trainer
         reset, train = trainer.reset, trainer.train
 
-        def watched_reset(start, mask, seed):
-            reset(start, mask, seed)
+        def watched_reset(start, mask):
+            reset(start, mask)
             self.starts.append(wrapping.read(trainer.model))
 
         def watched_train(start, mask, seed, stop, begin=0, *rest):

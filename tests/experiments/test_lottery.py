@@ -94,7 +94,7 @@ def test_the_dry_run_writes_nothing(tmp_path):
     ('arguments', 'expected'),
     [
         (['--datset=digits'], 'Did you mean: dataset'),
-        (['--model=lenet'], "did you mean 'lenet_300_100'"),
+        (['--model=lenet_300'], "did you mean 'lenet_300_100'"),
         (['--workdir=/dev/null'], 'received a file'),
         (['--dataset=mnist', '--data_dir=nowhere'], "below 'nowhere'"),
         ([*TINY, '--model=tests.own:no_kernels'], 'no kernel'),
