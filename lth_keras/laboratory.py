@@ -51,13 +51,9 @@ class Laboratory:
     ):
         self.experiment = experiment
         self._given = build_model is not None or dataset is not None
-        self.strategy = strategies.strategy(experiment.strategy)
-        self.data = dataset or data.load(
-            experiment.dataset,
-            experiment.data_dir,
-            experiment.download,
-            experiment.split_seed,
-        )
+        self.strategy = strategies.strategy(experiment.strategy, experiment.dry_run)
+        source = experiment.dataset, experiment.data_dir, experiment.download
+        self.data = dataset or data.load(*source, experiment.split_seed)
         self.build_model = build_model or models.builder(
             experiment.model, self.data.input_shape, self.data.classes
         )
@@ -192,8 +188,10 @@ class Laboratory:
 
     def machine(self) -> dict[str, Any]:
         """What of this process and machine decides bits."""
+        name, replicas = self.experiment.strategy, self.strategy.num_replicas_in_sync
         return {
-            'replicas': self.strategy.num_replicas_in_sync,
+            'replicas': replicas,
+            **({'strategy': name, 'workers': strategies.role(name).count} if replicas > 1 else {}),
             'threads': session.threads(),
             'device': session.device(),
             'xla_flags': os.environ.get('XLA_FLAGS', ''),

@@ -106,7 +106,8 @@ class Trainer:
 
     def _keep_best(self) -> None:
         for path, variable in self._variables.items():
-            self._best[path].assign(variable)
+            # Read first: of a moving average that replicas keep each their own, this is the mean.
+            self._best[path].assign(variable.read_value())
 
     def reset(self, start: Mapping[str, np.ndarray], mask: Mask | None) -> None:
         """Weights, masks and optimizer as at the start of a training."""

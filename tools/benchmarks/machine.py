@@ -50,7 +50,7 @@ def processor() -> dict[str, Any]:
 
 def environment() -> dict[str, str]:
     """Variables that change how TensorFlow computes, as far as they are set."""
-    prefixes = ('TF_', 'XLA_', 'OMP_', 'ONEDNN_')
+    prefixes = ('TF_ENABLE_', 'TF_NUM_', 'TF_XLA_', 'XLA_', 'OMP_', 'ONEDNN_')
     return {k: v for k, v in sorted(os.environ.items()) if k.startswith(prefixes)}
 
 

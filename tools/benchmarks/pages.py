@@ -1,14 +1,19 @@
 """The benchmark's tables in README and docs, generated between markers from the record."""
 
+import json
 import pathlib
+import statistics
+from typing import Any
 
 from lth_keras import errors
 from lth_keras.report import markdown
-from tools.benchmarks import tables
+from tools.benchmarks import agreement, judging, tables, verdicts
 
 
 def update(root: str | pathlib.Path, write: bool) -> list[str]:
     """Generates what stands between `<!-- benchmark:NAME -->` markers.
+
+    The table `precision` is that of `agreement`, from a record of its own.
 
     Args:
       root: of the checkout.
@@ -30,7 +35,7 @@ def update(root: str | pathlib.Path, write: bool) -> list[str]:
                 continue
             text = page.read_text(encoding='utf-8')
             new, stale = markdown.fill(
-                text, lambda marker: tables.block(record, marker.partition(':')[2]), [tables.MARKER]
+                text, lambda marker: _block(root, record, marker.partition(':')[2]), [tables.MARKER]
             )
             changes += [f'{page.relative_to(root).as_posix()}: {marker}' for marker in stale]
             if write and stale:
@@ -38,3 +43,36 @@ def update(root: str | pathlib.Path, write: bool) -> list[str]:
     except ValueError as error:
         raise errors.LotteryError(f'{tables.RECORD}: {error}') from error
     return changes
+
+
+def _block(root: pathlib.Path, record: Any, name: str) -> str:
+    path = root / agreement.RECORD
+    if name == 'precision' and path.exists():
+        found = json.loads(path.read_text(encoding='utf-8'))
+        if found.get('format') != agreement.FORMAT or found.get('version') != agreement.VERSION:
+            raise ValueError(f'expected {agreement.FORMAT} version {agreement.VERSION} in {path}')
+        return tables.markdown(agreement.table(found))
+    if name == 'headline' and record is not None:
+        return headline(record)
+    return tables.block(record, name)
+
+
+def headline(record: dict[str, Any]) -> str:
+    """One sentence of medians: the masked path inside `fit` beside what else there is."""
+    result = next(one for one in record['results']['contest'] if one['network'] == 'lenet')
+    rows = result['contestants']
+    refused = [name for name, row in rows.items() if row.get('refused')]
+    if refused or verdicts.training(result).problems:
+        raise ValueError(f'no headline: {", ".join(refused) or "the yardstick"} is refused')
+
+    def times(other: str, own: str = 'library_fit_masked') -> str:
+        ratios = judging.ratios(rows[own]['rates'], rows[other]['rates'])
+        return f'{statistics.median(ratios):.2g}'
+
+    return (
+        f'LeNet-300-100 with masks, inside `fit`: **{times("fit")} times** plain `fit`, '
+        f"**{times('tfmot')} times** tfmot's wrapper, **{times('by_hand')}** of a compiled loop "
+        f'written by hand without Keras; in a search {times("by_hand", "library_masked")} of that '
+        f'loop (medians of {len(rows["fit"]["rates"])} rounds on '
+        f'{record["provenance"]["processor"]["processors"]} cores).\n'
+    )
