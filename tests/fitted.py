@@ -40,17 +40,15 @@ def ours(engine='plain', arrays=(X, Y), **options):
     return Batches(*arrays, **{'batch_size': 8, 'seed': SEED, 'engine': engine} | options)
 
 
-def theirs(count, arrays=(X, Y), **options):
-    """The same batches in the same order, `count` of them, for stock Keras."""
-    epochs = Epochs(len(tf.nest.flatten(arrays)[0]), 8, SEED, **options)
-    spec = tf.nest.map_structure(lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), arrays)
-
-    def batches():
-        for block in epochs.blocks(0, count):
-            for row in block:
-                yield tf.nest.map_structure(functools.partial(np.take, indices=row, axis=0), arrays)
-
-    return tf.data.Dataset.from_generator(batches, output_signature=spec)
+def theirs(count, arrays=(X, Y), drop_remainder=False):
+    """The same batches in the same order, `count` epochs of them, for stock Keras."""
+    epochs = Epochs(len(tf.nest.flatten(arrays)[0]), 8, SEED)
+    parts = []
+    for epoch in range(count):
+        order = epochs.order(epoch)
+        examples = tf.nest.map_structure(functools.partial(np.take, indices=order, axis=0), arrays)
+        parts.append(tf.data.Dataset.from_tensor_slices(examples).batch(8, drop_remainder))
+    return functools.reduce(tf.data.Dataset.concatenate, parts)
 
 
 class Bench:
@@ -81,7 +79,7 @@ class Bench:
 
     def stock_fit(self, *callbacks, epochs=3, arrays=(X, Y), **options):
         """As Keras does it, on the batches that `ours` has."""
-        data = theirs(PER_EPOCH * epochs, arrays)
+        data = theirs(epochs, arrays)
         return self.fit(data, *callbacks, epochs=epochs, **{'steps_per_epoch': PER_EPOCH} | options)
 
 
