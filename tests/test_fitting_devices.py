@@ -45,6 +45,17 @@ def agrees(strategy, build, data, validation):
     return two
 
 
+def other_data_is_other_data(strategy, two):
+    """Of the same form, after a fit on the first: the same program, not the same examples."""
+    other = ours('auto', nets.examples(count=42, seed=7))
+    one = Bench(network, adam, steps_per_execution=4)
+    (_, weights), (_, same) = (bench.fit(other) for bench in (one, two))
+    close(weights, same, 1e-6)
+    assert nets.unlike(same, two.fit(ours('auto'))[1]) != []
+    found = [b.model.evaluate(other, verbose=0, return_dict=True) for b in (two, two)]
+    assert found[0] == found[1] != two.model.evaluate(ours('auto'), verbose=0, return_dict=True)
+
+
 def replicas_draw_differently(strategy):
     with strategy.scope():
         model = tf_keras.Sequential([layers.Dropout(0.5, input_shape=(50,))])
@@ -94,6 +105,7 @@ def two_devices():
     x, z = (a.reshape(-1, 6, 1, 1) for a in (X, VALIDATION[0]))
     flipped = ours('auto', (x, Y), augmentation='flip_crop')
     agrees(strategy, pictures, flipped, ours('auto', (z, VALIDATION[1]), batch_size=6))
+    other_data_is_other_data(strategy, two)
     replicas_draw_differently(strategy)
     rewinds(strategy)
     with pytest.raises(errors.ConfigError, match='each of 2 replicas.*a batch of 1'):

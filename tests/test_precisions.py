@@ -213,7 +213,7 @@ def test_evaluation_leaves_weights_alone(name):
     assert nets.unlike(before, trained.snapshot) == []
 
 
-@ENGINES
+@pytest.mark.parametrize('engine', ['plain', pytest.param('compiled', marks=pytest.mark.slow)])
 def test_float16_scales_its_loss(engine):
     """Gradients below 6e-8 are 0 in float16; a scale that is too large skips the step."""
 

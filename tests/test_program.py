@@ -94,7 +94,7 @@ def last():
 
 # -- however the steps are cut
 
-examples = settings(database=None, deadline=None, derandomize=True, max_examples=25)
+examples = settings(database=None, deadline=None, derandomize=True, max_examples=15)
 
 
 def check_any_cut(bench, cuts):

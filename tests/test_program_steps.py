@@ -44,6 +44,23 @@ def test_a_step_gets_the_examples_of_its_row(engine):
         assert y.numpy().tolist() == (10 * last).tolist()
 
 
+def test_other_data_may_have_the_same_form_or_only_its_sizes():
+    program, block = looking(), np.array([[3, 1]], np.int32)
+    for first in (0, 100):
+        (x,) = program(tensors(np.arange(10) + first), block, 0, 0)
+        assert x.numpy().tolist() == [first + 3, first + 1]
+    a, b = np.arange(10), np.arange(10) * 2
+    x, y = program(tensors(a, b), block, 0, 0)
+    assert (x.numpy().tolist(), y.numpy().tolist()) == ([3, 1], [6, 2])
+    ((x, y),) = program(tensors((b, a)), block, 0, 0)
+    assert (x.numpy().tolist(), y.numpy().tolist()) == ([6, 2], [3, 1])
+    (x,) = program(tensors({'one': a, 'two': b}), block, 0, 0)
+    assert {name: value.numpy().tolist() for name, value in x.items()} == {
+        'one': [3, 1],
+        'two': [6, 2],
+    }
+
+
 @pytest.mark.parametrize('engine', ENGINES)
 def test_augmentation_gets_key_step_and_positions(engine):
     def augment(inputs, key, step, positions):
