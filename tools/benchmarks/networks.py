@@ -58,7 +58,7 @@ NETWORKS = {
             batches=916,
             quantum=100,
             check=100,
-            tolerance=5e-4,
+            tolerance=2e-3,
         ),
         Network(
             *('conv_2', 'conv_2', 'cifar10', (32, 32, 3), 60, 'adam', 2e-4),
