@@ -72,8 +72,8 @@ def headline(record: dict[str, Any]) -> str:
     rounds, processor = len(rows['fit']['rates']), record['provenance']['processor']
     return (
         f'LeNet-300-100 with masks, inside `fit`: **{times("fit"):.1f} times** as fast as plain '
-        f"`fit`, **{times('tfmot'):.1f} times** tfmot's wrapper, **{times('by_hand'):.2f} times** a "
-        'compiled loop written by hand without Keras; in a search '
+        f"`fit`, **{times('tfmot'):.1f} times** tfmot's wrapper, **{times('by_hand'):.2f} times** "
+        'a compiled loop written by hand without Keras; in a search '
         f'{times("by_hand", "library_masked"):.2f} times that loop (medians of {rounds} rounds on '
         f'{processor["processors"]} cores).\n'
     )
