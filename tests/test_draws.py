@@ -46,7 +46,7 @@ RANDOM = {
 X = np.random.default_rng(0).uniform(0.5, 1.5, (5, 4, 6)).astype(np.float32)
 
 
-RARE = ('noise shape', 'GaussianDropout', 'GRU')
+RARE = ('noise shape', 'AlphaDropout', 'GaussianDropout', 'attention', 'GRU')
 
 
 @pytest.mark.parametrize(

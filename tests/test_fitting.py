@@ -70,7 +70,8 @@ def scaled():
 
 
 @pytest.mark.parametrize(
-    ('precision', 'optimizer'), [('bfloat16', momentum), ('float16', scaled)], ids=str
+    ('precision', 'optimizer'),
+    [pytest.param('bfloat16', momentum, marks=pytest.mark.slow), ('float16', scaled)],
 )
 def test_agrees_with_keras_in_mixed_precision(precision, optimizer):
     def build():
@@ -164,7 +165,7 @@ def test_validation_may_be_rare(bench):
     assert rare['loss'] == history['loss']
 
 
-@pytest.mark.parametrize('engine', ['plain', 'compiled'])
+@pytest.mark.parametrize('engine', ['plain', pytest.param('compiled', marks=pytest.mark.slow)])
 def test_evaluate_gives_what_keras_gives(bench, engine):
     x, y = VALIDATION
     expected = bench.model.evaluate(x, y, batch_size=5, verbose=0, return_dict=True)

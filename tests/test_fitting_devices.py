@@ -94,20 +94,20 @@ def rewinds(strategy):
 
 
 def two_devices():
-    """What the test below runs: devices are split before first use."""
+    """The strategy of a process that has used no device yet."""
     cpu = tf.config.list_physical_devices('CPU')[0]
     half = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(cpu, [half, half])
     strategy = strategies.strategy('mirrored')
     assert strategy.num_replicas_in_sync == 2
+    return strategy
+
+
+def fits():
+    strategy = two_devices()
     # Batches of 8 and a rest of 2; of the validation, batches of 6 and a rest of 3.
     two = agrees(strategy, network, ours('auto'), ours('auto', VALIDATION, batch_size=6))
-    x, z = (a.reshape(-1, 6, 1, 1) for a in (X, VALIDATION[0]))
-    flipped = ours('auto', (x, Y), augmentation='flip_crop')
-    agrees(strategy, pictures, flipped, ours('auto', (z, VALIDATION[1]), batch_size=6))
     other_data_is_other_data(strategy, two)
-    replicas_draw_differently(strategy)
-    rewinds(strategy)
     with pytest.raises(errors.ConfigError, match='each of 2 replicas.*a batch of 1'):
         two.fit(ours('auto', (X[:41], Y[:41])))
     with pytest.raises(errors.ConfigError, match='2 replicas'):
@@ -115,6 +115,17 @@ def two_devices():
     print('agree')
 
 
-def test_two_devices_fit_as_one():
-    code = 'from tests import test_fitting_devices; test_fitting_devices.two_devices()'
+def draws():
+    strategy = two_devices()
+    replicas_draw_differently(strategy)
+    rewinds(strategy)
+    x, z = (a.reshape(-1, 6, 1, 1) for a in (X, VALIDATION[0]))
+    flipped = ours('auto', (x, Y), augmentation='flip_crop')
+    agrees(strategy, pictures, flipped, ours('auto', (z, VALIDATION[1]), batch_size=6))
+    print('agree')
+
+
+@pytest.mark.parametrize('part', ['fits', pytest.param('draws', marks=pytest.mark.slow)])
+def test_two_devices_do_as_one(part):
+    code = f'from tests import test_fitting_devices; test_fitting_devices.{part}()'
     assert nets.in_another_process(code).split()[-1] == 'agree'

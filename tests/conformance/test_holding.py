@@ -220,15 +220,18 @@ def test_holds_in_eager_mode():
     holds_exactly(wrapped(), OPTIMIZERS['adamw'], slots=True, run_eagerly=True)
 
 
-BATCHES = ('momentum', 'adam', 'adamw', 'global_clipnorm', 'ema', 'legacy adam')
+SLOW_ON_BATCHES = ('momentum', 'global_clipnorm', 'legacy adam')
 
 
-@pytest.mark.parametrize('name', BATCHES)
+@pytest.mark.parametrize(
+    'name',
+    ['adam', 'adamw', 'ema', *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW_ON_BATCHES)],
+)
 def test_holds_on_batches(name):
     holds_exactly(wrapped(), OPTIMIZERS[name], slots=True, engine='plain', one_batch=True)
 
 
-@pytest.mark.parametrize('name', ['momentum', 'adamw'])
+@pytest.mark.parametrize('name', ['adamw', pytest.param('momentum', marks=pytest.mark.slow)])
 def test_holds_on_batches_compiled(name):
     options = {'steps_per_execution': 3, 'jit_compile': True}
     holds_exactly(wrapped(), OPTIMIZERS[name], slots=True, engine='compiled', **options)

@@ -45,6 +45,21 @@ TRAINING = (
     ),
     Contestant('library_dense', 'search path, dense', 'library:library_dense'),
     Contestant('library_masked', 'search path, masked', 'library:library_masked', masked=True),
+    Contestant(
+        *('library_plain', 'search path, masked, not compiled', 'library:library_plain'),
+        masked=True,
+        only=LENET,
+    ),
+    Contestant(
+        *('library_mirrored', 'search path, masked, two replicas', 'library:library_mirrored'),
+        masked=True,
+        only=LENET,
+    ),
+    Contestant(
+        *('library_bfloat16', 'search path, masked, bfloat16', 'library:library_bfloat16'),
+        agrees=False,
+        only=('conv_2', 'resnet_20'),
+    ),
     Contestant('library_fit_dense', '`Batches` in `fit`, dense', 'library:library_fit_dense'),
     Contestant(
         *('library_fit_masked', '`Batches` in `fit`, masked', 'library:library_fit_masked'),

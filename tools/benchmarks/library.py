@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 import lth_keras as lth
-from lth_keras import graph, training
+from lth_keras import graph, precisions, strategies, training
 from lth_keras.data import Data
 from lth_keras.mask import Mask
 from lth_keras.pruning import PruningPolicy, wrapping
@@ -16,9 +17,18 @@ from tools.benchmarks.material import SEED, Material
 EVAL_EVERY = 100  # a search pauses this often: no block of steps is longer
 
 
-def trainer(material: Material, masked: bool) -> training.Trainer:
+def trainer(
+    material: Material,
+    masked: bool,
+    engine: str = 'auto',
+    strategy: Any = None,
+    precision: str = 'float32',
+) -> training.Trainer:
     """What a search trains with, wrapped only if masks are to be held."""
-    build = material.build
+
+    def build() -> Any:
+        return precisions.built(material.build, precision)
+
     data = Data(
         'benchmark',
         (material.x, material.y),
@@ -28,17 +38,18 @@ def trainer(material: Material, masked: bool) -> training.Trainer:
     )
     return training.Trainer(
         (lambda: PruningPolicy().wrap(build)) if masked else build,
-        *(material.optimizer, data, material.network.batch_size),
+        *(material.optimizer, data, material.network.batch_size, engine, strategy),
+        precision=precision,
     )
 
 
 class Search:
     """The path of a search: the trainer's loop, in blocks as between two evaluations."""
 
-    def __init__(self, material: Material, masked: bool):
+    def __init__(self, material: Material, masked: bool, **options: Any):
         self._material = material
         self._mask = Mask(material.masks) if masked else None
-        self._trainer = trainer(material, masked)
+        self._trainer = trainer(material, masked, **options)
 
     def start(self) -> None:
         self._trainer.reset(self._material.initial, self._mask)
@@ -111,6 +122,24 @@ def library_dense(material: Material) -> Search:
 def library_masked(material: Material) -> Search:
     """the library's search path, masked"""
     return Search(material, masked=True)
+
+
+def library_plain(material: Material) -> Search:
+    """the same without XLA: what several replicas have in common with one"""
+    return Search(material, masked=True, engine='plain')
+
+
+def library_mirrored(material: Material) -> Search:
+    """the same under a MirroredStrategy over two logical processors"""
+    cpu = tf.config.list_physical_devices('CPU')[0]
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, two)
+    return Search(material, masked=True, strategy=strategies.strategy('mirrored'))
+
+
+def library_bfloat16(material: Material) -> Search:
+    """the same in bfloat16; its weights are not those of float32"""
+    return Search(material, masked=True, precision='bfloat16')
 
 
 def library_fit_dense(material: Material) -> InsideFit:

@@ -9,6 +9,9 @@ from lth_keras import errors
 from lth_keras.report import markdown
 from tools.benchmarks import agreement, judging, tables, verdicts
 
+# Strategies and precisions, measured in a run of their own.
+WAYS = pathlib.PurePath('docs', 'records', 'benchmark_ways.json')
+
 
 def update(root: str | pathlib.Path, write: bool) -> list[str]:
     """Generates what stands between `<!-- benchmark:NAME -->` markers.
@@ -52,6 +55,8 @@ def _block(root: pathlib.Path, record: Any, name: str) -> str:
         if found.get('format') != agreement.FORMAT or found.get('version') != agreement.VERSION:
             raise ValueError(f'expected {agreement.FORMAT} version {agreement.VERSION} in {path}')
         return tables.markdown(agreement.table(found))
+    if name.startswith('ways_') and (root / WAYS).exists():
+        return tables.block(tables.load(root / WAYS), name.removeprefix('ways_'))
     if name == 'headline' and record is not None:
         return headline(record)
     return tables.block(record, name)
