@@ -13,6 +13,8 @@ from lth_keras._compat import Model
 
 _STATEFUL = 'stateful'  # the kind of Keras generator that asks a tf.random.Generator
 _PHILOX = 1
+# Binary digits of the numbers below 1 that these types hold exactly; more would round up to 1.
+_DIGITS = {tf.float16: 11, tf.bfloat16: 8}
 
 
 def replica() -> int:
@@ -94,9 +96,10 @@ class _Philox:
             dtype=tf.uint32,
         )
 
-    def _unit(self, shape: Any) -> tf.Tensor:
-        """Multiples of 2**-24 in [0, 1), float32."""
-        return tf.cast(tf.bitwise.right_shift(self._bits(shape), 8), tf.float32) * 2.0**-24
+    def _unit(self, shape: Any, digits: int = 24) -> tf.Tensor:
+        """Multiples of 2**-digits in [0, 1), float32."""
+        bits = tf.bitwise.right_shift(self._bits(shape), 32 - digits)
+        return tf.cast(bits, tf.float32) * 2.0**-digits
 
     def uniform(
         self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = tf.float32
@@ -107,7 +110,8 @@ class _Philox:
             span = tf.cast(maxval - minval, tf.uint32)
             return tf.cast(self._bits(shape) % span, dtype) + tf.cast(minval, dtype)
         width = (1.0 if maxval is None else maxval) - minval
-        return tf.cast(minval + self._unit(shape) * width, dtype)
+        unit = self._unit(shape, _DIGITS.get(dtype, 24))
+        return tf.cast(minval + unit * width, dtype)
 
     def normal(
         self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = tf.float32
@@ -125,7 +129,7 @@ class _Philox:
     def _inverse(
         self, shape: Any, low: float, high: float, mean: Any, stddev: Any, dtype: Any
     ) -> tf.Tensor:
-        middle = self._unit(shape) + 2.0**-25  # never 0, whose inverse is infinite
+        middle = self._unit(shape, 23) + 2.0**-24  # exact: never 0 or 1, whose inverse is infinite
         return tf.cast(mean + tf.math.ndtri(low + middle * (high - low)) * stddev, dtype)
 
     def make_seeds(self, count: int = 1) -> tf.Tensor:

@@ -121,9 +121,9 @@ class _Execution:
         training = self._kind == _TRAIN
         if iterator.step is None:
             # Now, after all callbacks began: one of them may have restored a checkpoint.
-            counted = slots.inner(model.optimizer).iterations if training else 0
+            counted = slots.inner(model.optimizer).iterations.numpy() if training else 0
             iterator.step = (rewind.origin(model) + int(counted)) if training else 0
-        stop = iterator.step + int(model._steps_per_execution)
+        stop = iterator.step + int(model._steps_per_execution.numpy())
         counter = model._train_counter if training else model._test_counter
         epochs = batches.epochs if training else batches.in_order
         data = batches.resident(model.distribute_strategy)

@@ -104,8 +104,10 @@ class Program:
 
     def _function(self, data: Any, block: np.ndarray) -> Callable[..., Any]:
         """The traced function for data and blocks of these shapes: calling it costs less."""
-        parts = tf.nest.flatten(data)
-        key = (*((part.shape, part.dtype) for part in parts), block.shape)
+        form = tf.nest.map_structure(lambda part: (tuple(part.shape), part.dtype.name), data)
+        # A variable of several devices is caught by the function, no argument of it.
+        caught = [id(part) for part in tf.nest.flatten(data) if isinstance(part, tf.Variable)]
+        key = (repr(form), *caught, block.shape)
         if key not in self._traced:
             # What a step returns may have the size of the batch, so each function has its own.
             if not self._given:
@@ -114,7 +116,8 @@ class Program:
                 self._products.find()
             scalar, index = tf.TensorSpec((), tf.int64), tf.TensorSpec(block.shape, tf.int32)
             keys = tf.TensorSpec((len(self._draws),), tf.int64)
-            self._traced[key] = self._run.get_concrete_function(
+            run = tf.function(self._many_devices) if caught else self._run
+            self._traced[key] = run.get_concrete_function(
                 data, keys, scalar, scalar, index, tf.TensorSpec((), tf.int32)
             )
         return self._traced[key]
