@@ -55,8 +55,9 @@ def _block(root: pathlib.Path, record: Any, name: str) -> str:
         if found.get('format') != agreement.FORMAT or found.get('version') != agreement.VERSION:
             raise ValueError(f'expected {agreement.FORMAT} version {agreement.VERSION} in {path}')
         return tables.markdown(agreement.table(found))
-    if name.startswith('ways_') and (root / WAYS).exists():
-        return tables.block(tables.load(root / WAYS), name.removeprefix('ways_'))
+    if name.startswith('ways_'):
+        ways = tables.load(root / WAYS) if (root / WAYS).exists() else None
+        return tables.block(ways, name.removeprefix('ways_'))
     if name == 'headline' and record is not None:
         return headline(record)
     return tables.block(record, name)
