@@ -32,7 +32,7 @@ class Experiment:
     >>> Experiment(dataset='mnsit')
     Traceback (most recent call last):
     lth_keras.errors.ConfigError: dataset: unknown dataset 'mnsit': did you mean 'mnist'? Known: \
-digits, mnist.
+cifar10, cifar100, digits, fashion_mnist, mnist.
     """
 
     model: str = field('lenet_300_100', 'network', MODELS, own=True)

@@ -64,8 +64,7 @@ def built(build_model: Callable[[], Model], name: str) -> Model:
 def scaled(optimizer: Any, name: str) -> Any:
     """The optimizer for that precision: float16 needs its loss scaled, or gradients become 0.
 
-    The scale is dynamic: a step whose gradients overflow is skipped, and is a step all the same
-    for the data order, but not for the optimizer's counter.
+    The scale is dynamic: a step whose gradients overflow changes no weight, and counts all the same.
     """
     policy(name)
     mixed = tf_keras.mixed_precision

@@ -15,7 +15,7 @@ def blocks(page: str) -> list[str]:
 def test_every_example_of_readme_and_guide_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     readme, guide = blocks('README.md'), blocks('docs/guide.md')
-    assert len(readme) == 2 and len(guide) == 1
+    assert len(readme) == 2 and len(guide) == 2
     space: dict = {'__name__': 'example'}
     exec(readme[0], space)
     said = capsys.readouterr().out
@@ -30,7 +30,9 @@ def test_every_example_of_readme_and_guide_runs(tmp_path, monkeypatch, capsys):
     assert 'verdict' in said and 'density' in said
     if not space['found'].exported:
         pytest.fail('the example exported no ticket')
-    exec(guide[0], space)
+    exec(guide[0], space)  # goes on with the model of the README
+    assert space['model'].evaluate(space['batches'], verbose=0)[1] > 0.8
+    exec(guide[1], space)
     ticket, plain = space['ticket'], space['plain']
     assert plain.count_params() == 50200 + 410
     x = space['test'][0]

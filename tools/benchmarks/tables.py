@@ -2,11 +2,11 @@
 
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tools.benchmarks import verdicts
-from tools.benchmarks.contestants import CEILING, EVALUATION, TRAINING
+from tools.benchmarks.contestants import CEILING, EVALUATION, TRAINING, YARDSTICK
 from tools.benchmarks.judging import Spread
 
 FORMAT, VERSION = 'lth_keras.benchmark', 1
@@ -86,7 +86,8 @@ def contest(result: Mapping[str, Any], judges_speed: bool = True) -> Table:
     header += ['of by hand'] if compared.by_hand else []
     header += ['of best `fit`', 'peak MB', 'grown by MB', f'apart at {result["check"]}']
     rows = []
-    for name, row in result['contestants'].items():
+    for name in in_order(result['contestants']):
+        row = result['contestants'][name]
         is_ceiling = name == CEILING
         rates = [r / compared.flops for r in row['rates']] if is_ceiling else row['rates']
         processor = row['processor']
@@ -102,6 +103,15 @@ def contest(result: Mapping[str, Any], judges_speed: bool = True) -> Table:
         ]
         rows.append(line)
     return header, rows, _contest_notes(result, compared)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Contestants in the order of the table; a record has them by name.
+
+    >>> in_order({'ceiling': 1, 'fit': 2})
+    ['fit', 'ceiling']
+    """
+    return sorted(names, key=list(TITLES).index)
 
 
 def _apart(row: Mapping[str, Any]) -> str:
@@ -129,7 +139,9 @@ def _contest_notes(result: Mapping[str, Any], compared: verdicts.Compared) -> li
         notes.append(f'best matrix product: {best["product"]}, {speed:,.0f} GFLOP/s')
     if compared.share:
         notes.append(f'by hand, of the best matrix product: {ratio(compared.share)}')
-    notes += [f'masked over dense, {TITLES[n]}: {ratio(v)}' for n, v in compared.pairs.items()]
+    notes += [
+        f'masked over dense, {TITLES[n]}: {ratio(v)}' for n, v in sorted(compared.pairs.items())
+    ]
     return notes + [f'refused: {problem}' for problem in compared.problems]
 
 
@@ -177,7 +189,8 @@ def search(results: Mapping[str, Any]) -> Table:
 
 def widths(results: Sequence[Mapping[str, Any]]) -> Table:
     """Steps per second against width."""
-    names = [name for name in results[0]['contestants'] if name != CEILING]
+    shown = ('fit_jit', 'library_masked', YARDSTICK)
+    names = [name for name in in_order(results[0]['contestants']) if name in shown]
     header = ['width', 'MFLOP/step', *(f'{TITLES[name]}, steps/s' for name in names), 'of best']
     rows = []
     for result in results:
