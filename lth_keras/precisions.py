@@ -64,7 +64,7 @@ def built(build_model: Callable[[], Model], name: str) -> Model:
 def scaled(optimizer: Any, name: str) -> Any:
     """The optimizer for that precision: float16 needs its loss scaled, or gradients become 0.
 
-    The scale is dynamic: a step whose gradients overflow changes no weight, and counts all the same.
+    The scale is dynamic: a step whose gradients overflow changes no weight, and counts as one.
     """
     policy(name)
     mixed = tf_keras.mixed_precision
