@@ -1,12 +1,13 @@
 """absl flags derived from the frozen configuration: names, types, help and checks are its own."""
 
 import dataclasses
+import itertools
 import typing
 from typing import Any
 
 from absl import flags
 
-from lth_keras import Experiment, errors
+from lth_keras import Experiment, errors, steps
 from lth_keras.fields import check
 
 
@@ -28,6 +29,11 @@ class _Parser(flags.ArgumentParser):
     def _one(self, text: str) -> Any:
         if self._kind is str:
             return text
+        if self._metadata['duration']:
+            try:
+                return steps.duration(text)
+            except errors.ConfigError as e:
+                raise ValueError(str(e)) from None
         try:
             return self._kind(text)
         except ValueError:
@@ -70,6 +76,68 @@ def define(configuration: type = Experiment) -> None:
         flags.DEFINE(parser, item.name, item.default, text, serializer=_Serializer())
 
 
+def define_sweep() -> None:
+    """Defines --sweep, which makes several experiments of one command."""
+    flags.DEFINE_multi_string(
+        'sweep',
+        [],
+        'FLAG=VALUE,VALUE: one search after the other with each of the values (separated by ; '
+        'where values hold commas); given again, all combinations',
+    )
+
+
+def sweep(configuration: type = Experiment) -> list[tuple[dict[str, Any], Any]]:
+    """The experiments of the command: (swept flags and values, configuration) of each.
+
+    Without --sweep there is one, and nothing is swept.
+
+    Raises:
+      ConfigError: flags that contradict each other, or a sweep over what is no flag.
+    """
+    axes = [_axis(text, configuration) for text in flags.FLAGS.sweep]
+    names = [name for name, _ in axes]
+    if len(set(names)) < len(names):
+        raise errors.ConfigError(f'sweep: expected each flag once, received {", ".join(names)}')
+    values = flags.FLAGS.flag_values_dict()
+    plain = {f.name: values[f.name] for f in dataclasses.fields(configuration)}
+    found = []
+    for chosen in itertools.product(*(choices for _, choices in axes)):
+        swept = dict(zip(names, chosen, strict=True))
+        label = plain['label']
+        if label and swept:  # a label means one run
+            label = '-'.join([label, *(f'{k}={_shown(v)}' for k, v in swept.items())])
+        found.append((swept, configuration(**{**plain, **swept, 'label': label})))
+    return found
+
+
+def _shown(value: Any) -> str:
+    return '_'.join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _axis(text: str, configuration: type) -> tuple[str, list[Any]]:
+    """A flag's name and its values, of 'rate=0.1,0.2'."""
+    name, equals, rest = text.strip().removeprefix('--').partition('=')
+    known = {f.name for f in dataclasses.fields(configuration)} - _ONE_FOR_ALL
+    if not equals or name not in known:
+        hint = f': {errors.did_you_mean(name, known)}' if equals else ''
+        raise errors.ConfigError(
+            f'sweep: expected FLAG=VALUE,VALUE with a flag of a search, received {text!r}{hint}'
+        )
+    flag = flags.FLAGS[name]
+    values = rest.split(';' if ';' in rest else ',')
+    try:
+        parsed = [flag.parser.parse(value.strip()) for value in values if value.strip()]
+    except ValueError as e:
+        raise errors.ConfigError(f'sweep: {name}: {e}') from None
+    if len(set(parsed)) < max(1, len(values)):
+        raise errors.ConfigError(f'sweep: expected different values of {name}, received {rest!r}')
+    return name, parsed
+
+
+# Of the process, or the same for all searches of a command.
+_ONE_FOR_ALL = {'label', 'workdir', 'dry_run', 'strategy', 'threads', 'data_dir', 'download'}
+
+
 def _help(item: Any) -> str:
     known = item.metadata['known']
     if known is None:
@@ -79,13 +147,3 @@ def _help(item: Any) -> str:
     ]
     own = ['or package.module:function'] if item.metadata['own'] else []
     return f'{item.metadata["help"]}. ' + '; '.join([*names, *own])
-
-
-def configured(configuration: type = Experiment) -> Any:
-    """The frozen configuration that the parsed flags describe.
-
-    Raises:
-      ConfigError: flags that contradict each other.
-    """
-    values = flags.FLAGS.flag_values_dict()
-    return configuration(**{f.name: values[f.name] for f in dataclasses.fields(configuration)})

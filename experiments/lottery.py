@@ -15,6 +15,7 @@ with quiet.starting():
     from lth_keras import plan, session
 
 config_flags.define()
+config_flags.define_sweep()
 flags.adopt_module_key_flags(config_flags)
 
 
@@ -22,16 +23,20 @@ def main(argv: list[str]) -> None:
     """Runs the search that the flags describe."""
     if len(argv) > 1:
         raise lth.ConfigError(f'unexpected argument {argv[1]!r}; flags are written --name=value')
-    experiment = config_flags.configured()
+    searches = config_flags.sweep()
+    experiment = searches[0][1]
     part = session.part(experiment.strategy, experiment.dry_run)
     with quiet.starting():
         session.configure(experiment.threads, experiment.strategy, experiment.dry_run)
-    if experiment.dry_run:
-        session.say(plan.describe(experiment))
-        return
-    found = lth.find(experiment)
-    if part.chief:
-        session.say(found.describe(), kept=str(found.directory / 'table.txt'))
+    for swept, experiment in searches:
+        if swept and part.chief:
+            session.say('\n== ' + ', '.join(f'{name}={value}' for name, value in swept.items()))
+        if experiment.dry_run:
+            session.say(plan.describe(experiment))
+            continue
+        found = lth.find(experiment)
+        if part.chief:
+            session.say(found.describe(), kept=str(found.directory / 'table.txt'))
 
 
 def run() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lth_keras import errors
+from lth_keras import errors, steps
 from lth_keras.registry import Registry
 
 
@@ -22,6 +22,7 @@ def field(
     low: float | None = None,
     high: float | None = None,
     open_ends: bool = False,
+    duration: bool = False,
 ) -> Any:
     """A field of the configuration.
 
@@ -32,6 +33,7 @@ def field(
       own: whether `package.module:function` is allowed beside the known names.
       bits: whether it decides the bits of a training or pruning, and so enters the fingerprint.
       low, high: the range of a number; `open_ends` excludes the ends.
+      duration: steps, or epochs as '3ep', which stay text until the data set is known.
     """
     metadata = {
         'help': help,
@@ -41,6 +43,7 @@ def field(
         'low': low,
         'high': high,
         'open': open_ends,
+        'duration': duration,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -48,7 +51,7 @@ def field(
 _KINDS = {str: 'a text', int: 'a whole number', float: 'a number', bool: 'True or False'}
 
 
-def typed(name: str, value: Any, hint: Any) -> Any:
+def typed(name: str, value: Any, hint: Any, duration: bool = False) -> Any:
     """The value in the one form of its field: 1 is 1.0 where a float is declared, a list a tuple.
 
     Raises:
@@ -57,9 +60,11 @@ def typed(name: str, value: Any, hint: Any) -> Any:
     kinds = [a for a in typing.get_args(hint) if a is not Ellipsis] or [hint]
     if typing.get_origin(hint) is tuple:
         entries = tuple(value) if isinstance(value, list | tuple) else (value,)
-        return tuple(typed(name, entry, kinds[0]) for entry in entries)
+        return tuple(typed(name, entry, kinds[0], duration) for entry in entries)
     if value is None and type(None) in kinds:
         return None
+    if duration and isinstance(value, str):
+        return _duration(name, value)
     kind = kinds[0]
     value = value.item() if isinstance(value, np.generic) else value
     if kind is str and isinstance(value, os.PathLike | int) and not isinstance(value, bool):
@@ -70,9 +75,16 @@ def typed(name: str, value: Any, hint: Any) -> Any:
     return kind(value)
 
 
+def _duration(name: str, value: str) -> steps.Duration:
+    try:
+        return steps.duration(value)
+    except errors.ConfigError as e:
+        raise errors.ConfigError(f'{name}: {e}') from None
+
+
 def check(name: str, value: Any, metadata: Any) -> None:
     """Raises a ConfigError unless `value` is one that the field may have."""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         for entry in value:
             check(name, entry, metadata)
         return
@@ -89,6 +101,8 @@ def check(name: str, value: Any, metadata: Any) -> None:
     low, high = metadata['low'], metadata['high']
     if value is None or (low is None and high is None):
         return
+    if metadata['duration'] and isinstance(value, str):
+        value = steps.in_steps(_duration(name, value), 10**6)  # as if an epoch had many
     below = low is not None and (value <= low if metadata['open'] else value < low)
     if below or (high is not None and value >= high) or not math.isfinite(value):
         raise errors.ConfigError(f'{name}: expected a number {_range(metadata)}, received {value}')

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from lth_keras import data as data_sets
-from lth_keras import digests, errors, exporting, plan, records, report, rounds, session, workers
+from lth_keras import digests, errors, exporting, plan, records, report, session, stages, workers
 from lth_keras._compat import Model
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
 from lth_keras.progress import Progress
-from lth_keras.rounds import TICKET, Round, search
+from lth_keras.rounds import search
 from lth_keras.runs import Run
+from lth_keras.stages import TICKET, Round
 from lth_keras.store import Store
 from lth_keras.ticket import Ticket
 
@@ -118,8 +119,13 @@ def find_tickets(
     experiment = Experiment(**options, model=_named(build_model), dataset='given:arrays')
     session.configure(experiment.threads, experiment.strategy)
     source = data_sets.from_arrays(train, test)
+    if validation is not None and experiment.validation_examples is not None:
+        raise errors.ConfigError(
+            'validation_examples: expected to be left out beside a validation part of its own'
+        )
     if validation is None:
-        dataset = data_sets.split(source, experiment.split_seed)
+        held = experiment.validation_examples
+        dataset = data_sets.split(source, experiment.split_seed, held)
     else:
         dataset = data_sets.given(source, validation)
     return find(experiment, Laboratory(experiment, build_model, dataset), quiet)
@@ -137,6 +143,7 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
     Of several workers each runs it all, and the chief alone writes and shows progress.
     """
     lab = lab or Laboratory(experiment)
+    experiment = lab.experiment  # durations in steps
     team = workers.team_of(experiment.strategy, lab.strategy)
     store = workers.store(experiment.workdir, team)
     _ = lab.plans  # before anything is written: a plan that cannot be is an error
@@ -212,11 +219,13 @@ class _Chosen:
             else:
                 number = int(wanted)
                 of_round = [r for r in rows if r['round'] == number and r['variant'] == TICKET]
+                if not of_round:
+                    continue  # every replicate stopped before it
                 best = min(of_round, key=lambda r: r['validation_loss'])
                 replicate = best['replicate']
             bare, stage = self._tickets[number, replicate]
             name = f'round-{number:02d}-replicate-{replicate}'
-            yield name, rounds.with_weights(bare, self._store.find(*stage.split('-')))
+            yield name, stages.with_weights(bare, self._store.find(*stage.split('-')))
 
 
 def _export(

@@ -1,35 +1,35 @@
 """All that a search works with, built once: data, network, policy, plan, trainer, digests."""
 
+import dataclasses
 import functools
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from lth_keras import (
-    allocation,
     architecture,
-    behaviour,
-    data,
     digests,
     engine,
     errors,
+    graph,
     initial,
-    models,
+    keys,
+    making,
     precisions,
     probing,
+    procedures,
     schedules,
-    session,
     strategies,
     training,
+    transfer,
 )
 from lth_keras._compat import Model
+from lth_keras.controls import CONTROLS
 from lth_keras.data import Data
 from lth_keras.data.augmentation import AUGMENTATIONS
 from lth_keras.experiment import Experiment, seeds_of
 from lth_keras.mask import Mask
-from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.pruning import PruningPolicy
 from lth_keras.pruning.wrapping import built
 
@@ -49,19 +49,51 @@ class Laboratory:
         build_model: Callable[[], Model] | None = None,
         dataset: Data | None = None,
     ):
-        self.experiment = experiment
         self._given = build_model is not None or dataset is not None
         self.strategy = strategies.strategy(experiment.strategy, experiment.dry_run)
-        source = experiment.dataset, experiment.data_dir, experiment.download
-        self.data = dataset or data.load(*source, experiment.split_seed)
-        self.build_model = build_model or models.builder(
-            experiment.model, self.data.input_shape, self.data.classes
-        )
+        self.data = making.changed(dataset or making.loaded(experiment), experiment)
+        self._unresolved = experiment  # an epoch of other data has other steps
+        self.experiment = experiment = experiment.resolved(making.per_epoch(experiment, self.data))
+        self._build_model = build_model
+        self._sibling: tuple[float, Laboratory] | None = None
+        self.build_model = build_model or making.builder(experiment, self.data)
         rates = ('rate', 'conv_rate', 'output_rate', 'shortcut_rate')
         others = ('scope', 'include', 'exclude', 'criterion', 'rounding')
         self.policy = PruningPolicy(**{k: getattr(experiment, k) for k in rates + others})
         if experiment.replicates > 1:
             initial.check_replicates(self.build_model, *seeds_of(experiment)[:2])
+
+    def resized(self, factor: float) -> Callable[[], Model]:
+        """A builder of the network with its width multiplied by `factor`.
+
+        Raises:
+          ConfigError: a network that has no such option, or that was given as a function.
+        """
+        if self._build_model is not None:
+            raise errors.ConfigError(
+                'expected a network by name, of which narrower ones can be built, received a '
+                'function; leave out the control small_dense'
+            )
+        return making.builder(self.experiment, self.data, factor)
+
+    def sibling(self, factor: float) -> 'Laboratory':
+        """The laboratory of the same search with another width of the network; the last is kept."""
+        if self._sibling is None or self._sibling[0] != factor:
+            self._sibling = None  # its trainer goes before another one is made
+            width = self.experiment.width * factor
+            made = dataclasses.replace(making.unchanged(self.experiment), width=width, replicates=1)
+            self._sibling = factor, Laboratory(made, dataset=self.data)
+        return self._sibling[1]
+
+    @functools.cached_property
+    def source(self) -> 'Laboratory':
+        """The laboratory that finds the tickets which this one trains on other data."""
+        changes: dict[str, Any] = {
+            'dataset': self.experiment.transfer_from,
+            'transfer_from': 'none',
+        }
+        made = dataclasses.replace(self._unresolved, **changes, controls=(), control_rounds=())
+        return Laboratory(made, self._build_model)
 
     @functools.cached_property
     def model(self) -> Model:
@@ -99,9 +131,16 @@ class Laboratory:
                 'the model has no kernel that the policy may prune:\n'
                 + self.policy.report(self.model)
             )
-        procedure = schedules.PROCEDURES.get(experiment.procedure)
+        procedure = procedures.PROCEDURES.get(experiment.procedure)
         plans = procedure(self.counting, experiment.rounds, experiment.target_density)
+        only = experiment.only_rounds
+        plans = [plan for plan in plans if not only or plan.round in only]
+        if experiment.transfers:
+            transfer.check(self)
         known = {plan.round for plan in plans}
+        for name in experiment.controls:
+            if 'architecture' in getattr(CONTROLS.get(name), 'changes', ()):
+                self.resized(0.5)  # a network without a width is refused before it is trained
         for number in experiment.control_rounds:
             if number not in known:
                 raise errors.ConfigError(
@@ -143,11 +182,10 @@ class Laboratory:
     def make_trainer(self, path: str) -> training.Trainer:
         """A new trainer on the given path of the engine."""
         experiment = self.experiment
-        make = OPTIMIZERS.get(experiment.optimizer)
         augmentation = experiment.augmentation
         return training.Trainer(
             lambda: self.policy.wrap(precisions.built(self.build_model, experiment.precision)),
-            lambda: make(experiment.learning_rate),
+            lambda: making.optimizer(experiment),
             self.data,
             experiment.batch_size,
             path,
@@ -155,6 +193,7 @@ class Laboratory:
             None if augmentation == 'none' else AUGMENTATIONS.get(augmentation),
             experiment.drop_remainder,
             experiment.precision,
+            making.coupled_decay(experiment),
         )
 
     def initial(self, seed: int) -> dict[str, np.ndarray]:
@@ -179,24 +218,7 @@ class Laboratory:
     @functools.cached_property
     def digests(self) -> dict[str, str]:
         """Digests of data, network and initial weights."""
-        return {
-            'data': self.data.digest,
-            'model': digests.digest(self.architecture),
-            'behaviour': behaviour.digest(self.model, self.initial(0), self.data.train[0][:8]),
-            'initial_weights': digests.digest(self.initial(self.experiment.seed)),
-        }
-
-    def machine(self) -> dict[str, Any]:
-        """What of this process and machine decides bits."""
-        name, replicas = self.experiment.strategy, self.strategy.num_replicas_in_sync
-        return {
-            'replicas': replicas,
-            **({'strategy': name, 'workers': strategies.role(name).count} if replicas > 1 else {}),
-            'threads': session.threads(),
-            'device': session.device(),
-            'xla_flags': os.environ.get('XLA_FLAGS', ''),
-            'versions': session.versions(),
-        }
+        return keys.digests_of(self)
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
@@ -205,44 +227,12 @@ class Laboratory:
             'configuration': self.experiment.configuration(),
             'digests': self.digests,
             'engine': self.engine,
-            **self.machine(),
+            **keys.machine(self),
         }
 
-    def training_inputs(
-        self, start: Mapping[str, np.ndarray], mask: Mask, seed: int, begin: int, snapshot_at: Any
-    ) -> dict[str, Any]:
-        """All that decides the bits of one training, and nothing else: its key in the store."""
-        experiment, identity = self.experiment, self.identity
-        return {
-            'revision': training.REVISION,
-            'model': identity['digests']['model'],
-            'behaviour': identity['digests']['behaviour'],
-            'data': identity['digests']['data'],
-            'optimizer': {
-                'name': experiment.optimizer,
-                'learning_rate': experiment.learning_rate,
-            },
-            'batch_size': experiment.batch_size,
-            'drop_remainder': experiment.drop_remainder,
-            'augmentation': experiment.augmentation,
-            'precision': experiment.precision,
-            'seed': seed,
-            'begin': begin,
-            'stop': experiment.training_steps,
-            'eval_every': experiment.eval_every,
-            'snapshot_at': snapshot_at,
-            'mask': digests.digest(dict(mask)),
-            'start': digests.digest(dict(start)),
-            'engine': identity['engine'],
-            **self.machine(),
-        }
-
-    def pruning_inputs(self, plan: schedules.RoundPlan, mask: Mask, source: str) -> dict[str, Any]:
-        """All that decides the bits of one pruning: the training it looks at, and the counts."""
-        return {
-            'revision': allocation.REVISION,
-            'criterion': self.experiment.criterion,
-            'pools': [[list(pool.paths), pool.count] for pool in plan.pools],
-            'mask': digests.digest(dict(mask)),
-            'training': source,
-        }
+    @functools.cached_property
+    def statistics(self) -> frozenset[str]:
+        """Paths of the variables that no gradient trains: moving statistics."""
+        known = graph.variables(self.model)
+        trained = {id(variable) for variable in self.model.trainable_variables}
+        return frozenset(path for path, variable in known.items() if id(variable) not in trained)

@@ -73,6 +73,7 @@ class Loop:
       strategy: the process's one `tf.distribute` strategy.
       compiled: whether XLA compiles the loop.
       augment: random changes of the training inputs (see `Program`), or None.
+      weight_decay: times the weight, added to the gradient of every trainable variable.
 
     `seconds` adds up the time spent in steps and in evaluation.
     """
@@ -83,6 +84,7 @@ class Loop:
     strategy: Any
     compiled: bool
     augment: Augment | None = None
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         self._loss = cross_entropy(self.model, self.train[0][:64])
@@ -117,6 +119,13 @@ class Loop:
         gradients = tape.gradient(total, variables)
         if scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
+        if self.weight_decay:
+            # Replicas add their gradients up: each adds its part of the decay.
+            decay = self.weight_decay / replicas
+            gradients = [
+                g if g is None else tf.convert_to_tensor(g) + decay * tf.convert_to_tensor(v)
+                for g, v in zip(gradients, variables, strict=True)
+            ]
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss, _correct(outputs, y)
 

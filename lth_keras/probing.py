@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from lth_keras import engine
+from lth_keras import engine, keys, pacing
 from lth_keras.artefact import Artefact
 from lth_keras.store import Store, stage_key
 
@@ -36,7 +36,7 @@ def _inputs(lab: Any) -> dict[str, Any]:
         'model': lab.digests['model'],
         'input_shape': list(lab.data.input_shape),
         **{name: getattr(lab.experiment, name) for name in names},
-        **lab.machine(),
+        **keys.machine(lab),
     }
 
 
@@ -44,6 +44,9 @@ def _measured(lab: Any) -> Artefact:
     seed = lab.experiment.seed
     arguments = lab.initial(seed), lab.dense, seed, lab.experiment.eval_every
     found = engine.fastest(
-        {path: functools.partial(lab.make_trainer(path).pace, *arguments) for path in engine.PATHS}
+        {
+            path: functools.partial(pacing.pace, lab.make_trainer(path), *arguments)
+            for path in engine.PATHS
+        }
     )
     return Artefact(PROBE, {'engine': min(found, key=found.__getitem__)}, {})

@@ -10,7 +10,9 @@ from typing import Any
 from lth_keras import digests, errors
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
-from lth_keras.rounds import TICKET
+from lth_keras.rounds import CONTINUED
+from lth_keras.stages import TICKET
+from lth_keras.stopping import STOP_RULES
 from lth_keras.store import Store
 
 NAME = 'records.json'
@@ -69,16 +71,37 @@ def to_text(lab: Laboratory, known: Mapping[Place, dict[str, Any]]) -> str:
 
 def _covering(experiment: Experiment, rows: list[dict[str, Any]]) -> Experiment:
     """The experiment with as many rounds, replicates and controls as the rows have."""
-    controls = [row for row in rows if row['variant'] != TICKET]
+    controls = [row for row in rows if row['variant'] not in (TICKET, CONTINUED)]
     rounds = sorted({row['round'] for row in rows if row['round']})
     with_controls = sorted({row['round'] for row in controls})
+    replicates = [row['replicate'] for row in rows]
+    only = experiment.only_rounds and rounds != list(range(1, max(rounds, default=0) + 1))
+    rule = experiment.stop_rule if _stopped_by(experiment, rows) else 'never'
     return dataclasses.replace(
         experiment,
         rounds=max(rounds, default=0),
+        only_rounds=tuple(rounds) if only else (),
+        stop_rule=rule,
+        stop_floor=experiment.stop_floor if rule == 'accuracy_floor' else 0.0,
         target_density=experiment.configuration().get('target_density'),
-        replicates=1 + max(row['replicate'] for row in rows),
+        replicates=1 + max(replicates) - min(replicates),
+        first_replicate=min(replicates),
+        control_draws=1 + max((row['draw'] for row in controls), default=0),
         controls=tuple(sorted({row['variant'] for row in controls})),
         control_rounds=() if with_controls == rounds else tuple(with_controls),
+    )
+
+
+def _stopped_by(experiment: Experiment, rows: list[dict[str, Any]]) -> bool:
+    """Whether the experiment's stop rule trains all of these rows."""
+    rule = STOP_RULES.get(experiment.stop_rule)
+    tickets = [row for row in rows if row['variant'] == TICKET]
+    dense = {row['replicate']: row for row in tickets if row['round'] == 0}
+    last = {r: max(t['round'] for t in tickets if t['replicate'] == r) for r in dense}
+    return not any(
+        rule(row, dense[row['replicate']], experiment.stop_floor, experiment.margin)
+        for row in tickets
+        if row['replicate'] in dense and 0 < row['round'] < last[row['replicate']]
     )
 
 

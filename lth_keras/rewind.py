@@ -232,11 +232,9 @@ def _is_schedule(rate: Any) -> bool:
 
 def _shiftable(model: Model) -> slots.ShiftedSchedule | None:
     """The model's learning-rate schedule, made one that can be shifted; None if it has none."""
-    rate = slots.learning_rate(model.optimizer)
-    if not _is_schedule(rate) or isinstance(rate, slots.ShiftedSchedule):
-        return rate if _is_schedule(rate) else None
+    before = slots.learning_rate(model.optimizer)
     with model.distribute_strategy.scope():
-        shifted = slots.ShiftedSchedule(rate)
-    slots.set_learning_rate(model.optimizer, shifted)
-    model.train_function = None  # a step that was traced already has the other schedule in it
+        shifted = slots.shifted(model.optimizer)
+    if shifted is not before and shifted is not None:
+        model.train_function = None  # a step that was traced already has the other schedule in it
     return shifted

@@ -6,7 +6,6 @@ from fractions import Fraction
 
 from lth_keras import errors
 from lth_keras.allocation import Pool, Rate, fraction, removals
-from lth_keras.registry import Registry
 
 MOST_ROUNDS = 1000
 
@@ -186,24 +185,3 @@ def _target(target: float) -> Fraction:
             f'target density: expected a kept share in (0, 1), received {target}; 0.036 keeps 3.6%'
         )
     return exact
-
-
-def resetting(counting: Counting, rounds: int, target: float | None) -> list[RoundPlan]:
-    """Every round prunes the last one's network and returns to the rewind point (strategy 1).
-
-    Source: Frankle & Carbin 2019, section 2 and appendix B.
-    """
-    return iterative(counting, rounds if target is None else rounds_to(counting, target))
-
-
-def one_shot_procedure(counting: Counting, rounds: int, target: float | None) -> list[RoundPlan]:
-    """Every round prunes the dense network at once and returns to the rewind point.
-
-    Source: Frankle & Carbin 2019, section 2, one-shot pruning.
-    """
-    return one_shot(counting, rounds) if target is None else one_shot_to(counting, target)
-
-
-one_shot_procedure.name = 'one_shot'  # type: ignore[attr-defined]
-
-PROCEDURES = Registry('procedure', [resetting, one_shot_procedure])

@@ -130,6 +130,18 @@ def set_learning_rate(optimizer: Any, rate: Any) -> None:
         low._hyper['learning_rate'] = rate
 
 
+def shifted(optimizer: Any) -> 'ShiftedSchedule | None':
+    """The optimizer's learning-rate schedule, made one that can be shifted; None if it has none."""
+    rate = learning_rate(optimizer)
+    if isinstance(rate, ShiftedSchedule):
+        return rate
+    if not isinstance(rate, tf_keras.optimizers.schedules.LearningRateSchedule):
+        return None
+    made = ShiftedSchedule(rate)
+    set_learning_rate(optimizer, made)
+    return made
+
+
 @tf_keras.utils.register_keras_serializable('lth_keras')
 class ShiftedSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
     """A learning-rate schedule read `offset` steps later: lr(step) = schedule(step + offset).

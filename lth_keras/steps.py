@@ -1,12 +1,67 @@
-"""Steps of training as plain numbers: marks, epochs, and the batches between them."""
+"""Steps of training as plain numbers: durations, marks, epochs, and the batches between them."""
 
 import dataclasses
 import functools
+import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from lth_keras import errors, seeds
+
+# A length of training: whole steps, or epochs as text ('3ep').
+Duration = int | str
+_EPOCHS = re.compile(r'(\d+(?:\.\d*)?|\.\d+)\s*ep')
+
+
+def duration(value: Any) -> Duration:
+    """A length of training in its one form: whole steps, or epochs with the unit `ep`.
+
+    >>> duration('500'), duration('3ep'), duration('1.50 ep'), duration('0ep')
+    (500, '3ep', '1.5ep', 0)
+
+    Raises:
+      ConfigError: neither of the two.
+    """
+    text = str(value).strip()
+    if not isinstance(value, bool) and re.fullmatch(r'-?\d+', text):
+        return int(text)
+    epochs = _EPOCHS.fullmatch(text)
+    if epochs is None:
+        raise errors.ConfigError(
+            f"expected a whole number of steps, or epochs such as '3ep', received {value!r}"
+        )
+    number = Decimal(epochs[1])
+    return f'{number.normalize():f}ep' if number else 0
+
+
+def in_steps(value: Duration, per_epoch: int) -> int:
+    """A duration in optimizer steps; parts of an epoch are rounded, ties to even.
+
+    >>> in_steps('3ep', 917), in_steps('0.5ep', 917), in_steps(500, 917)
+    (2751, 458, 500)
+    """
+    value = duration(value)
+    return value if isinstance(value, int) else round(Fraction(value[:-2]) * per_epoch)
+
+
+def shorter(one: Duration, other: Duration) -> bool | None:
+    """Whether `one` is shorter than `other`; None if only the data set can tell.
+
+    Steps and epochs are never compared as numbers: 500 steps may be more than 3 epochs, or less.
+
+    >>> shorter(500, 600), shorter('2ep', '1.5ep'), shorter(500, '3ep'), shorter(0, '3ep')
+    (True, False, None, True)
+    """
+    one, other = duration(one), duration(other)
+    if 0 in (one, other):
+        return one == 0 and other != 0
+    if isinstance(one, int) != isinstance(other, int):
+        return None
+    return in_steps(one, 10**6) < in_steps(other, 10**6)
 
 
 def marks(start: int, stop: int, every: int, extra: Sequence[int] = ()) -> list[int]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,11 +20,25 @@ from lth_keras.pruning import holding, wrapping
 # Raised when a change of this module or of the engine changes the bits of a training.
 REVISION = 2
 
-# How long one measurement of the pace takes at most, about.
-PACE_SECONDS = 1.0
-
 Values = dict[str, np.ndarray]
 CURVE = ('step', 'train_loss', 'train_accuracy', 'validation_loss', 'validation_accuracy')
+
+
+@dataclasses.dataclass(frozen=True)
+class Shift:
+    """How many steps later than the step's own number a training reads what is not rewound.
+
+    Args:
+      order: of the data order and of all random draws.
+      schedule: of the learning rate.
+    """
+
+    order: int = 0
+    schedule: int = 0
+
+
+# Everything returns to the step that training starts at.
+REWOUND = Shift()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +75,7 @@ class Trainer:
       augment: random changes of the training inputs (see `data.augmentation`), or None.
       drop_remainder: leaves out the smaller last batch of an epoch.
       precision: what the layers that `build` makes compute in; float16 scales the loss.
+      weight_decay: times the weight, added to the gradient of every trainable variable.
     """
 
     def __init__(
@@ -75,6 +89,7 @@ class Trainer:
         augment: Augment | None = None,
         drop_remainder: bool = False,
         precision: str = 'float32',
+        weight_decay: float = 0.0,
     ):
         self.strategy = strategy or tf.distribute.get_strategy()
         self.data = data
@@ -84,10 +99,14 @@ class Trainer:
             self.model = build()
             self.optimizer = precisions.scaled(make_optimizer(), precision)
             slots.check_rewindable(self.optimizer)
+            self._schedule = slots.shifted(self.optimizer)
             slots.build(self.optimizer, self.model.trainable_variables)
         self.engine = engines.choose(engine, self.model, self.strategy)
         compiled = self.engine == 'compiled'
-        self._loop = Loop(self.model, self.optimizer, data.train, self.strategy, compiled, augment)
+        self.loop = Loop(
+            *(self.model, self.optimizer, data.train, self.strategy, compiled, augment),
+            weight_decay=weight_decay,
+        )
         self._variables = graph.variables(self.model)
         with self.strategy.scope():
             self._best = {
@@ -96,13 +115,13 @@ class Trainer:
             }
         self._repeats = False
         self._keep = tf.function(self._keep_best)
-        self._validation = self._loop.pieces(data.validation)
-        self._test = self._loop.pieces(data.test)
+        self.validation = self.loop.pieces(data.validation)
+        self._test = self.loop.pieces(data.test)
 
     @property
     def seconds(self) -> dict[str, float]:
         """Time that the last training spent in steps, and in evaluation."""
-        return dict(self._loop.seconds)
+        return dict(self.loop.seconds)
 
     def _keep_best(self) -> None:
         for path, variable in self._variables.items():
@@ -130,6 +149,7 @@ class Trainer:
         eval_every: int = 100,
         snapshot_at: int | None = None,
         on_step: Callable[[int], None] = lambda step: None,
+        shift: Shift = REWOUND,
     ) -> Trained:
         """Trains from step `begin` to step `stop` and returns all that is recorded.
 
@@ -142,6 +162,7 @@ class Trainer:
           eval_every: steps between evaluations on the validation part.
           snapshot_at: a step whose state is to be kept, or None.
           on_step: called with the step at each pause.
+          shift: what of the position in the training is not rewound.
 
         Raises:
           TrainingError: a NaN or infinite loss.
@@ -158,21 +179,23 @@ class Trainer:
         epochs = steps.Epochs(count, self.batch_size, seed, self.drop_remainder)
         if not self._repeats:
             self._check_repeats(start, mask, seed, next(epochs.blocks(begin, begin + 2)))
-        self._loop.seconds = dict.fromkeys(self._loop.seconds, 0.0)
+        self.loop.seconds = dict.fromkeys(self.loop.seconds, 0.0)
         self.reset(start, mask)
+        if self._schedule is not None:
+            self._schedule.offset.assign(begin + shift.schedule)
         regular = set(steps.marks(begin, stop, eval_every))
         pauses = steps.marks(begin, stop, eval_every, [snapshot_at] if snapshot_at else [])
         rows: list[tuple[float, ...]] = []
         best, best_step, snapshot = math.inf, begin, None
         sums, reached = Sums(), begin
         for step in pauses:
-            for block in epochs.blocks(reached, step, BLOCK):
-                sums.add(*self._loop.run(block, reached, seed), block)
+            for block in epochs.blocks(reached + shift.order, step + shift.order, BLOCK):
+                sums.add(*self.loop.run(block, reached + shift.order, seed), block)
                 reached += len(block)
             if step == snapshot_at:
                 snapshot = wrapping.read(self.model)
             if step in regular:
-                value, accuracy = self._loop.evaluate(self._validation)
+                value, accuracy = self.loop.evaluate(self.validation)
                 if not math.isfinite(value) or not math.isfinite(sums.loss):
                     raise errors.TrainingError(
                         f'training diverged: expected a finite loss, received {value} on the '
@@ -193,7 +216,7 @@ class Trainer:
         ends = []
         for _ in range(2):
             self.reset(start, mask)
-            self._loop.run(block, 0, seed)
+            self.loop.run(block, 0, seed)
             ends.append(wrapping.read(self.model))
         for path, value in ends[0].items():
             if not np.array_equal(value, ends[1][path], equal_nan=True):
@@ -204,39 +227,16 @@ class Trainer:
                 )
         self._repeats = True
 
-    def pace(
-        self, start: Mapping[str, np.ndarray], mask: Mask | None, seed: int, eval_every: int
-    ) -> float:
-        """Seconds per step here, compiled and warm, evaluations included; trains and forgets."""
-        self.reset(start, mask)
-        count = len(self.data.train[1])
-        epochs = steps.Epochs(count, self.batch_size, seed, self.drop_remainder)
-        block = next(epochs.blocks(0, BLOCK, BLOCK))
-        self._loop.run(block[:1], 0, seed)
-        self._loop.evaluate(self._validation)
-        taken, best = 1, math.inf
-        while taken <= len(block):
-            began = time.perf_counter()
-            self._loop.run(block[:taken], 0, seed)
-            seconds = time.perf_counter() - began
-            best = min(best, seconds / taken)
-            if seconds > PACE_SECONDS:
-                break
-            taken *= 2
-        began = time.perf_counter()
-        self._loop.evaluate(self._validation)
-        return best + (time.perf_counter() - began) / eval_every
-
     def _finish(self, curve: np.ndarray, best_step: int, snapshot: Values | None) -> Trained:
         """The two looks at the test part: at the end, and at the early-stop iteration."""
         if any(True for _ in holding.held_kernels(self.model)):
             holding.check_zeros(self.model)
         final_weights = wrapping.read(self.model)
-        final = self._metrics(curve[-1], self._loop.evaluate(self._test))
+        final = self._metrics(curve[-1], self.loop.evaluate(self._test))
         early_weights = {path: variable.numpy() for path, variable in self._best.items()}
         wrapping.assign(self.model, early_weights)
         row = curve[curve[:, 0] == best_step][0]
-        early = self._metrics(row, self._loop.evaluate(self._test))
+        early = self._metrics(row, self.loop.evaluate(self._test))
         return Trained(curve, best_step, early, final, early_weights, final_weights, snapshot)
 
     @staticmethod

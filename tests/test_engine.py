@@ -8,7 +8,7 @@ import types
 import pytest
 import tensorflow as tf
 
-from lth_keras import engine, errors, finding, plan
+from lth_keras import engine, errors, finding, pacing, plan
 from lth_keras._compat import layers, tf_keras
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
@@ -180,7 +180,7 @@ def test_a_real_measurement_is_a_time_and_leaves_no_trace():
 
     trainer, fresh = make_trainer(), make_trainer()
     start = wrapping.read(trainer.model)
-    assert 0 < trainer.pace(start, None, 0, eval_every=10) < 5
+    assert 0 < pacing.pace(trainer, start, None, 0, eval_every=10) < 5
     one, other = (t.train(start, None, seed=0, stop=3).final_weights for t in (trainer, fresh))
     assert nets.unlike(one, other) == []
 

@@ -23,6 +23,21 @@ def given(name, value):
     return (value,) if isinstance(FIELDS[name].default, tuple) else value
 
 
+# What a value needs beside it to make sense.
+NEEDS = {
+    ('transfer_from', 'digits'): {'dataset': 'mnist'},
+    ('label_noise_kind', 'symmetric'): {'label_noise': 0.1},
+    ('stop_rule', 'accuracy_floor'): {'stop_floor': 0.5},
+    ('learning_rate_schedule', 'piecewise'): {'learning_rate_boundaries': (1000,)},
+}
+BESIDE = {
+    'only_rounds': {'procedure': 'one_shot'},
+    'stop_floor': {'stop_rule': 'accuracy_floor'},
+    'learning_rate_boundaries': {'learning_rate_schedule': 'piecewise'},
+    'training_steps': {'rewind_step': 0, 'eval_every': 1},
+}
+
+
 def refused(match, **changes):
     with pytest.raises(errors.ConfigError, match=match) as raised:
         Experiment(**changes)
@@ -66,7 +81,8 @@ def test_a_mistyped_name_is_refused_with_field_and_nearest(name):
 @pytest.mark.parametrize('name', CHOICES)
 def test_every_known_name_is_accepted(name):
     for value in CHOICES[name]:
-        assert getattr(Experiment(**{name: given(name, value)}), name) == given(name, value)
+        experiment = Experiment(**{name: given(name, value)}, **NEEDS.get((name, value), {}))
+        assert getattr(experiment, name) == given(name, value)
 
 
 @pytest.mark.parametrize('name', CHOICES)
@@ -127,8 +143,9 @@ def test_the_ends_of_a_range(name):
     for value in inside:
         if isinstance(FIELDS[name].default, int) and value != int(value):
             continue
-        extra = {'rewind_step': 0, 'eval_every': 1} if name == 'training_steps' else {}
-        Experiment(**{name: given(name, value), **extra})
+        if name == 'stop_floor' and not value:
+            continue  # no floor at all
+        Experiment(**{name: given(name, value), **BESIDE.get(name, {})})
 
 
 @pytest.mark.parametrize('name', ['rate', 'conv_rate', 'output_rate', 'shortcut_rate', 'margin'])
@@ -182,7 +199,7 @@ def test_exports_that_cannot(value):
         ('seed', 1.5),
         ('batch_size', None),
         ('batch_size', 60.5),
-        ('training_steps', '2000'),
+        ('training_steps', 'many'),
         ('rewind_step', None),
         ('rate', None),
         ('rate', '0.2'),

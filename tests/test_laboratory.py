@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import digests, errors, session
+from lth_keras import digests, errors, keys, session
 from lth_keras._compat import layers, tf_keras
 from lth_keras.data import Data
 from lth_keras.experiment import Experiment
@@ -101,7 +101,7 @@ def test_behaviour_sees_code_that_the_architecture_does_not_hold(monkeypatch):
     assert after.architecture == before.architecture
     assert changed({'digests': one}, after.identity) == {'behaviour'}
     key = [
-        lab.training_inputs(lab.initial(0), lab.dense, 0, 0, None)['behaviour']
+        keys.training_inputs(lab, lab.initial(0), lab.dense, 0, 0, None)['behaviour']
         for lab in (before, after)
     ]
     assert key[0] != key[1]

@@ -48,7 +48,7 @@ def test_counts(options, trainings, steps):
 
 def test_trainings_come_in_order():
     lab = laboratory(replicates=2, control_rounds=(2,))
-    one = [(0, 'ticket'), (1, 'ticket'), (2, 'ticket'), (2, 'reinit')]
+    one = [(0, 'ticket', 0), (1, 'ticket', 0), (2, 'ticket', 0), (2, 'reinit', 0)]
     assert plan.trainings(lab) == [(r, *rest) for r in (0, 1) for rest in one]
 
 

@@ -206,7 +206,7 @@ def test_evaluation_leaves_weights_alone(name):
     rounded = tf.cast(before['dense/kernel'], SHORT[name])
     assert share_of_short({'dense/kernel': tf.cast(rounded, tf.float32).numpy()}, name) == 1
     assert share_of_short(before, name) < 0.2
-    trainer._loop.evaluate(trainer._validation)
+    trainer.loop.evaluate(trainer.validation)
     trainer.model.predict(nets.examples()[0], verbose=0)
     assert nets.unlike(before, wrapping.read(trainer.model)) == []
     trained = trainer.train(start, mask, seed=0, stop=3, snapshot_at=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lth_keras import criteria, errors, rounds
+from lth_keras import criteria, errors, keys, rounds, stages
 from lth_keras._compat import layers, tf_keras
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
@@ -32,8 +32,8 @@ def key(lab, seed=None):
     """The name of the stage of a replicate's dense training."""
     seed = lab.experiment.seed if seed is None else seed
     snapshot_at = lab.experiment.rewind_step or None
-    inputs = lab.training_inputs(lab.initial(seed), lab.dense, seed, 0, snapshot_at)
-    return stage_key(rounds.TRAIN, inputs)
+    inputs = keys.training_inputs(lab, lab.initial(seed), lab.dense, seed, 0, snapshot_at)
+    return stage_key(stages.TRAIN, inputs)
 
 
 def by_hand(mask, final, plan):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lth_keras import allocation, schedules
+from lth_keras import allocation, procedures
 from lth_keras.allocation import Pool, removals, remove
 from lth_keras.errors import ConfigError, MaskError
 from lth_keras.mask import Mask
@@ -274,19 +274,19 @@ def test_one_shot_to_a_density_that_removes_nothing_is_refused_before_training(s
 
 
 def test_procedures_take_rounds_or_a_target():
-    resetting = schedules.PROCEDURES.get('resetting')
+    resetting = procedures.PROCEDURES.get('resetting')
     assert resetting(LENET, 3, None) == iterative(LENET, 3)
     assert resetting(LENET, 3, 0.2) == iterative(LENET, 8)
-    at_once = schedules.PROCEDURES.get('one_shot')
+    at_once = procedures.PROCEDURES.get('one_shot')
     assert at_once(LENET, 3, None) == one_shot(LENET, 3)
     assert at_once(LENET, 3, 0.2) == one_shot_to(LENET, 0.2)
-    assert set(schedules.PROCEDURES) >= {'resetting', 'one_shot'}
+    assert set(procedures.PROCEDURES) >= {'resetting', 'one_shot'}
 
 
-@pytest.mark.parametrize('name', schedules.PROCEDURES)
+@pytest.mark.parametrize('name', procedures.PROCEDURES)
 def test_every_procedure_counts_rounds_from_one_and_never_grows(name):
     for rounds, target in [(5, None), (5, 0.3)]:
-        plans = schedules.PROCEDURES.get(name)(LENET, rounds, target)
+        plans = procedures.PROCEDURES.get(name)(LENET, rounds, target)
         assert [plan.round for plan in plans] == list(range(1, len(plans) + 1))
         assert all(plan.source < plan.round for plan in plans)
         kept = [plan.size for plan in plans[:1]] + [plan.kept for plan in plans]

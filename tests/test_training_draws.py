@@ -60,7 +60,7 @@ def test_evaluation_augments_nothing():
     trainer = pictures(ruin)
     start = wrapping.read(trainer.model)
     trainer.reset(start, None)
-    loss, _ = trainer._loop.evaluate(trainer._validation)
+    loss, _ = trainer.loop.evaluate(trainer.validation)
     assert np.isfinite(loss)
     with pytest.raises(errors.TrainingError, match='diverged'):
         trainer.train(start, None, seed=0, stop=4, eval_every=2)
@@ -77,8 +77,8 @@ def test_the_rest_of_an_epoch_is_left_out_on_request():
     three, four = (ends(lambda d=d: make_trainer(d)) for d in (True, False))
     assert nets.unlike(three, four) != []
     trainer, seen = make_trainer(True), []
-    run = trainer._loop.run
-    trainer._loop.run = lambda block, *rest: seen.append(block.shape) or run(block, *rest)
+    run = trainer.loop.run
+    trainer.loop.run = lambda block, *rest: seen.append(block.shape) or run(block, *rest)
     trainer.train(wrapping.read(trainer.model), None, seed=0, stop=7)
     # The first two steps are taken twice before, to see that they repeat.
     assert seen == [(2, 12), (2, 12), (3, 12), (3, 12), (1, 12)]

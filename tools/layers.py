@@ -18,17 +18,19 @@ LAYERS = {
         *['errors', 'registry', 'mask', 'steps', 'seeds', 'files', 'digests', 'artefact'],
         *['fields', '_compat'],
     ],
-    'decide': ['criteria', 'allocation', 'schedules', 'verdict'],
+    'decide': ['criteria', 'allocation', 'schedules', 'verdict', 'procedures', 'stopping'],
     'model': [
         *['graph', 'architecture', 'pruning', 'rewind', 'training', 'initial', 'data', 'models'],
         *['ticket', 'engine', 'slots', 'optimizers', 'strategies', 'draws', 'program', 'loop'],
-        *['precisions', 'batches', 'fitting', 'behaviour', 'products'],
+        *['precisions', 'batches', 'fitting', 'behaviour', 'products', 'initializers'],
+        *['learning_rates', 'pacing'],
     ],
     'run': [
         *['experiment', 'laboratory', 'rounds', 'controls', 'store', 'runs', 'progress'],
-        *['plan', 'probing', 'records', 'session', 'workers'],
+        *['plan', 'probing', 'records', 'session', 'workers', 'settings', 'consistency'],
+        *['making', 'keys', 'stages', 'transfer'],
     ],
-    'use': ['report', 'exporting', 'finding', 'tuning'],
+    'use': ['report', 'exporting', 'finding', 'tuning', 'analysis'],
 }
 # lth_keras/__init__.py and the experiments lie above all of these, in this order.
 FACADE, DRIVE = 'facade', 'drive'

@@ -1,13 +1,12 @@
 """Random re-initialisation: is it the initial weights, or only the structure?"""
 
-import dataclasses
-
 from lth_keras import initial, seeds
-from lth_keras.controls.base import Context
+from lth_keras.controls.base import Context, destroys, remade
 from lth_keras.rewind import Snapshot
 from lth_keras.ticket import Ticket
 
 
+@destroys('weights')
 def reinit(ticket: Ticket, context: Context) -> Ticket:
     """Random re-initialisation: the ticket's mask on freshly drawn weights.
 
@@ -27,4 +26,4 @@ def reinit(ticket: Ticket, context: Context) -> Ticket:
     initial.check_differs(ticket.snapshot.weights, drawn, list(ticket.mask))
     rest = initial.initial_weights(context.build, seed) if context.build else {}
     weights = {**ticket.snapshot.weights, **rest, **drawn}
-    return dataclasses.replace(ticket, snapshot=Snapshot(ticket.snapshot.step, weights))
+    return remade(ticket, snapshot=Snapshot(ticket.snapshot.step, weights))

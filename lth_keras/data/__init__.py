@@ -6,11 +6,11 @@ from collections.abc import Callable
 from lth_keras import errors
 from lth_keras.data import base
 from lth_keras.data.base import Data, Source, given, split
-from lth_keras.data.digits import digits
+from lth_keras.data.digits import digits, digits_28
 from lth_keras.data.tfds import cifar10, cifar100, fashion_mnist, mnist
 from lth_keras.registry import Registry
 
-DATASETS = Registry('dataset', [digits, mnist, fashion_mnist, cifar10, cifar100])
+DATASETS = Registry('dataset', [digits, digits_28, mnist, fashion_mnist, cifar10, cifar100])
 
 
 def load(

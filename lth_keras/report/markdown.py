@@ -7,25 +7,32 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lth_keras import errors, verdict
+from lth_keras.allocation import ROUNDINGS
 from lth_keras.controls import CONTROLS
 from lth_keras.criteria import CRITERIA
 from lth_keras.data import DATASETS
 from lth_keras.data.augmentation import AUGMENTATIONS
+from lth_keras.data.changes import LABEL_NOISES, NORMALISATIONS
+from lth_keras.initializers import INITIALIZERS
+from lth_keras.learning_rates import LEARNING_RATES
 from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
+from lth_keras.procedures import PROCEDURES
 from lth_keras.registry import Registry
 from lth_keras.report.claims import claims_table
 from lth_keras.report.plots import result_png
+from lth_keras.report.recipes import LENET
+from lth_keras.report.reproduction import recipes_table, reproduction_table
 from lth_keras.report.summary import summarise
 from lth_keras.report.table import markdown_table
-from lth_keras.schedules import PROCEDURES
+from lth_keras.stopping import STOP_RULES
 from lth_keras.strategies import STRATEGIES
 
 FORMAT = 'lth_keras.records'
 VERSION = 1
 RECORDS = pathlib.PurePath('docs', 'records')
 
-KINDS = ('table', 'claims', 'registry')
+KINDS = ('table', 'claims', 'registry', 'paper')
 
 
 def load_record(path: str | pathlib.Path) -> dict[str, Any]:
@@ -119,10 +126,11 @@ def fill(
 
 
 REGISTRIES: dict[str, Registry] = {
-    registry.kind: registry
+    registry.kind.replace(' ', '-'): registry
     for registry in (
         *(MODELS, DATASETS, AUGMENTATIONS, PROCEDURES, CRITERIA, CONTROLS),
-        *(OPTIMIZERS, STRATEGIES),
+        *(OPTIMIZERS, STRATEGIES, INITIALIZERS, LEARNING_RATES, LABEL_NOISES, NORMALISATIONS),
+        *(STOP_RULES, ROUNDINGS),
     )
 }
 
@@ -145,7 +153,9 @@ def registry_block(kind: str) -> str:
     return '\n'.join([f'| {kind} | |', '| :--- | :--- |', *rows]) + '\n'
 
 
-BLOCKS = {'table': record_block, 'claims': lambda record: claims_table(record['rows'])}
+BLOCKS = {'table': record_block, 'claims': lambda record: claims_table(record['rows'], LENET)}
+# Tables over all records: the marker is <!-- paper:NAME -->.
+PAPER = {'frankle2019': reproduction_table, 'recipes': recipes_table}
 
 
 def update(root: str | pathlib.Path, write: bool) -> list[str]:
@@ -173,6 +183,11 @@ def update(root: str | pathlib.Path, write: bool) -> list[str]:
         kind, name = marker.split(':')
         if kind == 'registry':
             return registry_block(name)
+        if kind == 'paper':
+            if name not in PAPER:
+                hint = errors.did_you_mean(name, PAPER)
+                raise errors.LotteryError(f'no table of a paper {name!r}; {hint}')
+            return PAPER[name](records, root)
         if name not in records:
             raise errors.LotteryError(
                 f'expected {RECORDS / name}/records.json of marker {marker}, received no such '

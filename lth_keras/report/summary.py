@@ -136,8 +136,8 @@ def smallest_matching(
 ) -> tuple[int, int] | None:
     """The smallest ticket that matches the dense network, chosen on *validation* data only.
 
-    argmin density over rounds r > 0 with mean over replicates of (ticket - dense) validation
-    accuracy at the early-stop iteration >= -margin.
+    argmin density over rounds r > 0 that all replicates trained, with mean over replicates of
+    (ticket - dense) validation accuracy at the early-stop iteration >= -margin.
 
     Args:
         rows: records of trainings.
@@ -163,9 +163,9 @@ def smallest_matching(
         raise errors.LotteryError('expected the dense network (round 0), received no such training')
     found = []
     for (round_, variant), cell in table.items():
-        shared = sorted(set(cell) & set(dense))
-        if variant != TICKET or round_ == 0 or not shared:
-            continue
+        if variant != TICKET or round_ == 0 or set(cell) != set(dense):
+            continue  # replicates that stopped before it would have matched less well
+        shared = sorted(cell)
         loss = [dense[r]['validation_accuracy'] - cell[r]['validation_accuracy'] for r in shared]
         # 1e-12: accuracies are counts / size, so float noise must not decide at the margin.
         if math.fsum(loss) / len(shared) <= margin + 1e-12:

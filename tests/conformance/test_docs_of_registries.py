@@ -12,15 +12,20 @@ import pytest
 
 import lth_keras
 from lth_keras.allocation import ROUNDINGS
+from lth_keras.analysis import ANALYSES
 from lth_keras.controls import CONTROLS
 from lth_keras.criteria import CRITERIA
 from lth_keras.data import DATASETS
 from lth_keras.data.augmentation import AUGMENTATIONS
+from lth_keras.data.changes import LABEL_NOISES, NORMALISATIONS
 from lth_keras.exporting import FORMATS
+from lth_keras.initializers import INITIALIZERS
+from lth_keras.learning_rates import LEARNING_RATES
 from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
+from lth_keras.procedures import PROCEDURES
 from lth_keras.registry import Registry
-from lth_keras.schedules import PROCEDURES
+from lth_keras.stopping import STOP_RULES
 from lth_keras.strategies import STRATEGIES
 
 PACKAGE = Path(lth_keras.__file__).parent
@@ -38,12 +43,18 @@ REGISTRIES = {
     'ROUNDINGS': (ROUNDINGS, set()),
     'OPTIMIZERS': (OPTIMIZERS, set()),
     'STRATEGIES': (STRATEGIES, set()),
+    'INITIALIZERS': (INITIALIZERS, {SOURCE, EXAMPLE}),
+    'LEARNING_RATES': (LEARNING_RATES, set()),
+    'LABEL_NOISES': (LABEL_NOISES, {EXAMPLE}),
+    'NORMALISATIONS': (NORMALISATIONS, set()),
+    'STOP_RULES': (STOP_RULES, set()),
+    'ANALYSES': (ANALYSES, set()),
     'FORMATS': (FORMATS, set()),
 }
 FOLDERS = {
     'criteria': [CRITERIA],
     'controls': [CONTROLS],
-    'data': [DATASETS, AUGMENTATIONS],
+    'data': [DATASETS, AUGMENTATIONS, LABEL_NOISES, NORMALISATIONS],
     'models': [MODELS],
 }
 MEMBERS = [

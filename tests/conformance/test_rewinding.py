@@ -645,7 +645,7 @@ class ForgetsNoise(training.Trainer):
     def reset(self, start, mask):
         super().reset(start, mask)
         self.number = getattr(self, 'number', 0) + 1
-        draws = self._loop._program._draws
+        draws = self.loop._program._draws
         draws.keys = lambda seed: Draws.keys(draws, seed + self.number)
 
 
@@ -702,12 +702,12 @@ class CountsFromItsStart(training.Trainer):
     """Lets random layers draw as if every training began at step 0; the batches are right."""
 
     def train(self, *arguments, begin=0, **options):
-        run = self._loop.run
-        self._loop.run = lambda block, first, seed: run(block, first - begin, seed)
+        run = self.loop.run
+        self.loop.run = lambda block, first, seed: run(block, first - begin, seed)
         try:
             return super().train(*arguments, begin=begin, **options)
         finally:
-            self._loop.run = run
+            self.loop.run = run
 
 
 class BeginsAnew(training.Trainer):

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from lth_keras.experiment import Experiment, field
+from lth_keras.experiment import Experiment
+from lth_keras.fields import field
 
 GOLDENS = json.loads(Path(__file__).with_name('fingerprints.json').read_text())
 FIELDS = {item.name: item for item in dataclasses.fields(Experiment)}

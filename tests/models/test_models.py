@@ -1,63 +1,86 @@
-"""The networks: each builder gives a new uncompiled model for the data at hand; exact counts."""
+"""What holds for each network: built anew, for the data at hand, with the options it names."""
+
+import hashlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from lth_keras import models, schedules
+from lth_keras import architecture, models
 from lth_keras._compat import layers, tf_keras
 from lth_keras.errors import ConfigError
+from lth_keras.initializers import initializer
 from lth_keras.models import MODELS
 from lth_keras.pruning import PruningPolicy
 from lth_keras.pruning.kernels import kernels as kernels_of
+from tests.models.measured import check_std, kernels, sizes
+
+SHAPE, CLASSES = (16, 16, 3), 7
+DROPOUT = [name for name in MODELS if 'dropout' in models.options_of(name)]
+# Kernels and all parameters on the data of the paper: (28, 28, 1) for LeNets, else (32, 32, 3).
+COUNTS = {
+    'lenet_300_100': (266_200, 266_610),
+    'mlp': (266_200, 266_610),
+    'lenet_5': (44_190, 44_426),
+    'conv_2': (4_300_992, 4_301_642),
+    'conv_4': (2_425_024, 2_425_930),
+    'conv_6': (2_261_184, 2_262_602),
+    'conv_8': (5_275_840, 5_278_282),
+    'resnet_20': (270_896, 274_042),
+    'resnet': (270_896, 274_042),
+    'vgg_11': (9_222_848, 9_233_866),
+    'vgg_13': (9_407_168, 9_418_954),
+    'vgg_16': (14_715_584, 14_732_490),
+    'vgg_19': (20_024_000, 20_046_026),
+}
+# The first networks as they were before builders had options, on (8, 8, 1) and 7 classes.
+DESCRIPTIONS = {
+    'lenet_300_100': '8c075a82e967efce',
+    'conv_2': 'e1c121edfe963447',
+    'conv_4': '3469b4c4fc2bb836',
+    'conv_6': 'ecfd94ab94395b5d',
+    'resnet_20': '48fc6770e71dc75d',
+}
 
 
-def kernels(model):
-    return [layer.kernel for layer in model.layers if hasattr(layer, 'kernel')]
-
-
-# -- what holds for each of them
+def small(name, **options):
+    neutral = {'width': 0.125} | ({'depth': 14} if name == 'resnet' else {})
+    return models.builder(name, SHAPE, CLASSES, **(neutral | options))
 
 
 @pytest.mark.parametrize('name', MODELS)
-def test_a_builder_builds_anew_and_leaves_compiling_to_others(name):
-    build = models.builder(name, (32, 32, 3), 7)
-    one, other = build(), build()
-    assert one is not other
-    assert not {id(v) for v in one.weights} & {id(v) for v in other.weights}
-    assert one.count_params() == other.count_params()
+def test_counts_are_those_of_the_paper(name):
+    model = MODELS[name](initializer='zeros')
+    images = (28, 28, 1) if name in ('lenet_300_100', 'mlp', 'lenet_5') else (32, 32, 3)
+    assert (model.input_shape, model.output_shape) == ((None, *images), (None, 10))
+    assert (sizes(kernels(model)), model.count_params()) == COUNTS[name]
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_a_builder_builds_anew_from_the_global_seed_and_leaves_compiling_to_others(name):
+    build = small(name)
+    built = []
+    for seed in (1, 1, 2):
+        tf_keras.utils.set_random_seed(seed)
+        built.append(build())
+    one, again = built[:2]
+    assert not {id(v) for v in one.weights} & {id(v) for v in again.weights}
+    assert architecture.to_json(one) == architecture.to_json(again)
     assert not one._is_compiled
     assert one._is_graph_network and one.built
-
-
-@pytest.mark.parametrize('name', MODELS)
-def test_a_builder_fits_the_data(name):
-    model = models.builder(name, (32, 32, 3), 7)()
-    assert model.input_shape == (None, 32, 32, 3)
-    assert model.output_shape == (None, 7)
-
-
-@pytest.mark.parametrize('name', MODELS)
-def test_unseeded_initialisers_follow_the_global_seed(name):
-    build = models.builder(name, (32, 32, 3), 7)
-
-    def drawn(seed):
-        tf_keras.utils.set_random_seed(seed)
-        return [value.numpy() for value in kernels(build())]
-
-    first, again, other = drawn(1), drawn(1), drawn(2)
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    first, second, third = ([value.numpy() for value in kernels(model)] for model in built)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     # A seed fixed in the builder would start every replicate alike.
-    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(first, third, strict=True))
 
 
 @pytest.mark.parametrize('name', MODELS)
 def test_a_network_gives_logits_and_can_be_wrapped(name):
     # Biases away from zero, so that a softmax or a cut at zero at the end would show.
-    model = models.builder(name, (8, 8, 3), 7)()
+    model = small(name)()
     model.layers[-1].bias.assign(np.linspace(-3, 5, 7))
-    inputs = np.random.default_rng(0).standard_normal((5, 8, 8, 3)).astype(np.float32)
+    inputs = np.random.default_rng(0).standard_normal((2, *SHAPE)).astype(np.float32)
     outputs = model(inputs, training=False).numpy()
+    assert outputs.shape == (2, CLASSES)
     assert outputs.min() < 0 and outputs.max() > 1
     wrapped = PruningPolicy().wrap(model)
     assert np.array_equal(wrapped(inputs, training=False).numpy(), outputs)
@@ -65,301 +88,115 @@ def test_a_network_gives_logits_and_can_be_wrapped(name):
 
 @pytest.mark.parametrize('name', MODELS)
 def test_every_kernel_of_a_network_may_be_pruned(name):
-    model = models.builder(name, (16, 16, 3), 7)()
-    assert sum(k.size for k in kernels_of(model)[0]) == sizes(kernels(model))
-    assert [k.kind for k in kernels_of(model)[0]].count('output') == 1
-    assert kernels_of(model)[0][-1].kind == 'output'
+    model = small(name)()
+    found = kernels_of(model)[0]
+    assert sum(k.size for k in found) == sizes(kernels(model))
+    assert [k.kind for k in found].count('output') == 1
+    assert found[-1].kind == 'output'
+    shortcuts = 2 if name.startswith('resnet') else 0
+    assert [k.kind for k in found].count('shortcut') == shortcuts
 
 
-def sizes(weights):
-    return sum(int(np.prod(weight.shape)) for weight in weights)
+# -- options
 
 
-# -- LeNet-300-100
+@pytest.mark.parametrize('name', DESCRIPTIONS)
+def test_without_options_the_first_networks_are_what_they_were(name):
+    text = architecture.to_json(models.builder(name, (8, 8, 1), 7)())
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == DESCRIPTIONS[name]
 
 
-@pytest.fixture(scope='module')
-def lenet():
-    tf_keras.utils.set_random_seed(0)
-    return models.builder('lenet_300_100', (28, 28, 1), 10)()
+@pytest.mark.parametrize('name', MODELS)
+def test_width_is_a_factor_on_everything_but_the_output(name):
+    def units(width):
+        model = small(name, width=width, initializer='zeros')()
+        return [kernel.shape[-1] for kernel in kernels(model)]
+
+    whole, narrow = units(1), units(0.125)
+    assert narrow[:-1] == [max(1, round(n / 8)) for n in whole[:-1]]  # half to even
+    assert narrow[-1] == whole[-1] == CLASSES
 
 
-def test_lenet_has_the_counts_of_the_paper(lenet):
-    assert [tuple(kernel.shape) for kernel in kernels(lenet)] == [(784, 300), (300, 100), (100, 10)]
-    assert sum(int(np.prod(kernel.shape)) for kernel in kernels(lenet)) == 266_200
-    assert lenet.count_params() == 266_610
-    assert sum(int(np.prod(v.shape)) for v in lenet.trainable_variables) == 266_610
+@pytest.mark.parametrize('name', MODELS)
+def test_two_layers_of_one_initialiser_start_differently(name):
+    values = [k.numpy() for k in kernels(small(name, initializer=initializer('he_normal', 2))())]
+    for i, one in enumerate(values):
+        assert one.std() > 0
+        for other in values[:i]:
+            size = min(one.size, other.size)
+            assert not np.array_equal(one.ravel()[:size], other.ravel()[:size])
 
 
-def test_lenet_on_digits():
-    model = models.builder('lenet_300_100', (8, 8, 1), 10)()
-    assert model.count_params() == 64 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10
-
-
-def test_lenet_starts_with_gaussian_glorot_and_zero_biases(lenet):
-    expected = [(0.04295, 0.09766), (0.07071, 0.16077), (0.13484, 0.30658)]
-    for kernel, (std, bound) in zip(kernels(lenet), expected, strict=True):
-        value = kernel.numpy()
-        assert abs(value.std() / std - 1) < 4 / np.sqrt(2 * value.size)
-        assert abs(value.mean()) < 4 * std / np.sqrt(value.size)
-        assert np.abs(value).max() <= bound + 1e-5
-    for layer in lenet.layers[1:]:
-        assert not layer.bias.numpy().any()
-
-
-def test_lenet_gives_logits(lenet):
-    assert [getattr(layer, 'activation', None) for layer in lenet.layers[1:]] == [
-        tf_keras.activations.relu,
-        tf_keras.activations.relu,
-        tf_keras.activations.linear,
-    ]
-
-
-# -- Conv-2, Conv-4, Conv-6
-
-CONVS = {
-    # name: kernels, kernels of convolutions, with biases, filters
-    'conv_2': (4_300_992, 38_592, 4_301_642, [64, 64]),
-    'conv_4': (2_425_024, 259_776, 2_425_930, [64, 64, 128, 128]),
-    'conv_6': (2_261_184, 1_144_512, 2_262_602, [64, 64, 128, 128, 256, 256]),
-}
-
-
-@pytest.fixture(scope='module', params=CONVS)
-def conv(request):
-    """A network on CIFAR-10, and what is known of it."""
-    tf_keras.utils.set_random_seed(0)
-    return models.builder(request.param, (32, 32, 3), 10)(), *CONVS[request.param]
-
-
-def test_conv_has_the_counts_of_the_paper(conv):
-    model, whole, convolutions, with_biases, filters = conv
-    assert sizes(kernels(model)) == whole
-    assert sizes(k for k in kernels(model) if len(k.shape) == 4) == convolutions
-    assert model.count_params() == with_biases == sizes(model.trainable_variables)
-    channels = [3, *filters]
-    assert [tuple(kernel.shape) for kernel in kernels(model)] == [
-        *((3, 3, *pair) for pair in zip(channels, filters, strict=False)),
-        (filters[-1] * (32 >> len(filters) // 2) ** 2, 256),
-        (256, 256),
-        (256, 10),
-    ]
-
-
-def test_conv_is_put_together_as_described(conv):
-    model, *_, filters = conv
-    pair = ['Conv2D', 'Conv2D', 'MaxPooling2D']
-    expected = [*pair * (len(filters) // 2), 'Flatten', 'Dense', 'Dense', 'Dense']
-    assert [type(layer).__name__ for layer in model.layers] == expected
-    weighted = [layer for layer in model.layers if layer.weights]
-    assert all(layer.activation is tf_keras.activations.relu for layer in weighted[:-1])
-    assert weighted[-1].activation is tf_keras.activations.linear
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2D):
-            assert (layer.padding, layer.strides) == ('same', (1, 1))
-        if isinstance(layer, layers.MaxPooling2D):
-            assert (layer.pool_size, layer.strides) == ((2, 2), (2, 2))
-
-
-def test_conv_starts_with_gaussian_glorot_and_zero_biases(conv):
-    model = conv[0]
+@pytest.mark.parametrize('name', MODELS)
+def test_a_scaled_initialiser_gives_every_layer_its_std(name):
+    given = initializer('he_normal', 0.5)
+    model = small(name, initializer=given)()
     for kernel in kernels(model):
-        value = kernel.numpy()
-        area = int(np.prod(value.shape[:-2]))
-        std = np.sqrt(2 / (area * (value.shape[-2] + value.shape[-1])))
-        assert abs(value.std() / std - 1) < 4 / np.sqrt(2 * value.size)
-        assert abs(value.mean()) < 4 * std / np.sqrt(value.size)
-        assert np.abs(value).max() <= 2 * std / 0.87962566 + 1e-5
-    assert not any(layer.bias.numpy().any() for layer in model.layers if layer.weights)
+        check_std(kernel, 0.5 * np.sqrt(2 / np.prod(kernel.shape[:-1])))
+    assert given == initializer('he_normal', 0.5)  # Keras left the dictionary alone
+    assert not model.layers[-1].bias.numpy().any()
 
 
-def test_conv_kinds(conv):
-    model, *_, filters = conv
-    kinds = [kernel.kind for kernel in kernels_of(model)[0]]
-    assert kinds == ['conv'] * len(filters) + ['dense', 'dense', 'output']
+@pytest.mark.parametrize('name', DROPOUT)
+def test_dropout_follows_every_hidden_dense_layer(name):
+    plain, model = small(name)(), small(name, dropout=0.25)()
+    kinds = [type(layer).__name__ for layer in model.layers]
+    dense = [i for i, kind in enumerate(kinds) if kind == 'Dense']
+    assert [kinds[i + 1] for i in dense[:-1]] == ['Dropout', 'Dropout'] == kinds[-4:-1:2]
+    assert (kinds.count('Dropout'), kinds[-1]) == (2, 'Dense')
+    assert {layer.rate for layer in model.layers if isinstance(layer, layers.Dropout)} == {0.25}
+    assert not any(isinstance(layer, layers.Dropout) for layer in plain.layers)
+    paths = [[k.path for k in kernels_of(m)[0]] for m in (plain, model)]
+    assert paths[0] == paths[1]
+    wrapped = PruningPolicy().wrap(model)
+    inputs = np.ones((2, *SHAPE), np.float32)
+    expected = model(inputs, training=False)
+    assert np.array_equal(wrapped(inputs, training=False), expected)
+    assert not np.array_equal(wrapped(inputs, training=True), expected)
 
 
+def test_networks_with_normalisation_have_no_dropout():
+    assert set(MODELS) - set(DROPOUT) == {n for n in MODELS if n.startswith(('resnet', 'vgg'))}
+
+
+@pytest.mark.parametrize('name', MODELS)
 @pytest.mark.parametrize(
-    ('name', 'rate', 'densities'),
+    'wrong',
     [
-        ('conv_2', 0.1, {11: 0.0881, 14: 0.0457}),
-        ('conv_4', 0.1, {11: 0.1106, 12: 0.0918}),
-        ('conv_6', 0.15, {7: 0.2661, 10: 0.1529}),
+        *[{'width': width} for width in (0, -1, float('nan'), float('inf'), '1', True)],
+        {'initializer': 'he_normall'},
+        {'initializer': {'class_name': 'VarianceScaling', 'config': {'scale': -1.0}}},
+        {'initializer': {'name': 'he_normal'}},
+        {'initializer': tf_keras.initializers.HeNormal()},
+        {'initializer': None},
+        {'initializer': ''},
     ],
+    ids=str,
 )
-def test_conv_at_the_rates_of_the_paper_has_its_densities(name, rate, densities):
-    policy = PruningPolicy(rate=0.2, conv_rate=rate, output_rate=0.1)
-    model = models.builder(name, (32, 32, 3), 10)()
-    plans = schedules.iterative(policy.counting(model), max(densities))
-    found = {plan.round: round(plan.density, 4) for plan in plans if plan.round in densities}
-    assert found == densities
+def test_options_out_of_range_are_refused(name, wrong):
+    (option,) = wrong
+    with pytest.raises(ConfigError, match=f'^{option}: expected .*received .*; '):
+        small(name, **wrong)()
 
 
-@pytest.mark.parametrize('shape', [(28, 28, 1), (8, 8, 1), (9, 12, 3)])
-def test_conv_takes_other_images(shape):
-    for name, (*_, filters) in CONVS.items():
-        model = models.builder(name, shape, 10)()
-        pools = len(filters) // 2
-        flat = filters[-1] * (shape[0] >> pools) * (shape[1] >> pools)
-        assert next(k for k in kernels(model) if len(k.shape) == 2).shape[0] == flat
+@pytest.mark.parametrize('name', DROPOUT)
+@pytest.mark.parametrize('wrong', [-0.1, 1, 1.5, float('nan'), '0.5', True])
+def test_a_dropout_out_of_range_is_refused(name, wrong):
+    with pytest.raises(ConfigError, match='^dropout: expected a share in .*received'):
+        small(name, dropout=wrong)()
 
 
-@pytest.mark.parametrize(
-    ('name', 'shape', 'least'),
-    [
-        ('conv_2', (784,), '2 x 2'),
-        ('conv_2', (1, 8, 1), '2 x 2'),
-        ('conv_4', (28, 28), '4 x 4'),
-        ('conv_6', (8, 7, 3), '8 x 8'),
-        ('resnet_20', (784,), '1 x 1'),
-        ('resnet_20', (4, 8, 8, 3), '1 x 1'),
-    ],
-)
-def test_inputs_that_are_no_images_are_refused_by_name(name, shape, least):
-    with pytest.raises(ConfigError, match=rf'model .{name}.: expected images .*{least} pixels'):
-        models.builder(name, shape, 10)()
+LEAST = {'conv_2': 2, 'conv_4': 4, 'conv_6': 8, 'conv_8': 16, 'lenet_5': 16}
+LEAST |= {name: 16 for name in MODELS if name.startswith('vgg')} | {'resnet_20': 1, 'resnet': 1}
 
 
-# -- ResNet-20
-
-
-@pytest.fixture(scope='module')
-def resnet():
-    tf_keras.utils.set_random_seed(0)
-    return models.builder('resnet_20', (32, 32, 3), 10)()
-
-
-def test_resnet_has_the_counts_of_the_paper(resnet):
-    assert sizes(kernels(resnet)) == 270_896
-    assert sizes(k for k in kernels(resnet) if len(k.shape) == 4) == 270_256
-    assert sizes(resnet.trainable_variables) == 272_474
-    assert resnet.count_params() == 274_042
-    shapes = [tuple(kernel.shape) for kernel in kernels(resnet)]
-    assert sorted(set(shapes)) == sorted(
-        [
-            *((3, 3, *pair) for pair in [(3, 16), (16, 16), (16, 32), (32, 32), (32, 64)]),
-            *[(3, 3, 64, 64), (1, 1, 16, 32), (1, 1, 32, 64), (64, 10)],
-        ]
-    )
-    counts = [shapes.count((3, 3, n, n)) for n in (16, 32, 64)]
-    assert (len(shapes), counts) == (22, [6, 5, 5])
-
-
-def test_resnet_kinds(resnet):
-    kinds = {kernel.path: kernel.kind for kernel in kernels_of(resnet)[0]}
-    assert {path for path, kind in kinds.items() if kind == 'shortcut'} == {
-        'stage_2_block_1_shortcut/kernel',
-        'stage_3_block_1_shortcut/kernel',
-    }
-    assert [path for path, kind in kinds.items() if kind == 'output'] == ['logits/kernel']
-    assert list(kinds.values()).count('conv') == 19
-    assert len(kinds) == 22
-
-
-def test_the_papers_policy_leaves_shortcuts_and_output_alone(resnet):
-    policy = PruningPolicy(rate=0.2, output_rate=0, shortcut_rate=0, scope='global')
-    counting = policy.counting(resnet)
-    assert sum(counting.sizes.values()) == 270_896 - 512 - 2_048 - 640
-
-
-def test_resnet_is_put_together_as_described(resnet):
-    sums = [layer for layer in resnet.layers if isinstance(layer, layers.Add)]
-    assert [layer.output_shape for layer in sums] == [
-        *[(None, 32, 32, 16)] * 3,
-        *[(None, 16, 16, 32)] * 3,
-        *[(None, 8, 8, 64)] * 3,
-    ]
-    convolutions = [layer for layer in resnet.layers if isinstance(layer, layers.Conv2D)]
-    assert not any(layer.use_bias for layer in convolutions)
-    strided = {layer.name for layer in convolutions if layer.strides == (2, 2)}
-    assert strided == {
-        f'stage_{stage}_block_1_{part}' for stage in (2, 3) for part in ('conv_1', 'shortcut')
-    }
-    norms = [layer for layer in resnet.layers if isinstance(layer, layers.BatchNormalization)]
-    assert len(norms) == len(convolutions) == 21
-    assert sum(isinstance(layer, layers.ReLU) for layer in resnet.layers) == 19
-
-
-def test_resnet_computes_its_formula():
-    """The stages one after the other, in float64 from the model's own weights."""
-    model = models.builder('resnet_20', (12, 10, 3), 7)()
-    random = np.random.default_rng(0)
-    for weight in model.weights:
-        if '_norm/' in weight.name:  # away from ones and zeros, and positive as variances are
-            weight.assign(random.uniform(0.5, 1.5, weight.shape))
-    x = random.standard_normal((2, 12, 10, 3))
-    found = model(x.astype(np.float32), training=False).numpy()
-
-    def convolved(x, name):
-        layer, norm = model.get_layer(name), model.get_layer(f'{name}_norm')
-        kernel = layer.kernel.numpy().astype(np.float64)
-        x = tf.nn.conv2d(x, kernel, layer.strides, 'SAME')
-        scale, shift, mean, variance = (w.numpy().astype(np.float64) for w in norm.weights)
-        return (x - mean) / np.sqrt(variance + 1.001e-5) * scale + shift
-
-    x = tf.nn.relu(convolved(x, 'stem'))
-    for stage in (1, 2, 3):
-        for block in (1, 2, 3):
-            name = f'stage_{stage}_block_{block}'
-            y = tf.nn.relu(convolved(x, f'{name}_conv_1'))
-            around = convolved(x, f'{name}_shortcut') if block == 1 and stage > 1 else x
-            x = tf.nn.relu(convolved(y, f'{name}_conv_2') + around)
-    logits = model.get_layer('logits')
-    expected = tf.reduce_mean(x, (1, 2)) @ logits.kernel.numpy().astype(np.float64)
-    assert np.allclose(found, expected + logits.bias.numpy(), rtol=1e-4, atol=1e-4)
-
-
-def test_resnet_starts_with_he_normal_and_neutral_normalisation(resnet):
-    for kernel in kernels(resnet):
-        value = kernel.numpy()
-        std = np.sqrt(2 / np.prod(value.shape[:-1]))
-        assert abs(value.std() / std - 1) < 4 / np.sqrt(2 * value.size)
-        assert np.abs(value).max() <= 2 * std / 0.87962566 + 1e-5
-    assert not resnet.get_layer('logits').bias.numpy().any()
-    for layer in resnet.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            scale, shift, mean, variance = (weight.numpy() for weight in layer.weights)
-            assert (scale == 1).all() and (variance == 1).all()
-            assert not shift.any() and not mean.any()
-
-
-# -- models of the user's own
-
-
-def tiny(classes):
-    return tf_keras.Sequential([layers.Dense(classes, input_shape=(4,))])
-
-
-def fixed():
-    return tf_keras.Sequential([layers.Dense(2, input_shape=(4,))])
-
-
-def test_a_builder_gets_what_it_asks_for():
-    assert models.builder(tiny, (4,), 5)().output_shape == (None, 5)
-    assert models.builder(fixed, (9,), 5)().output_shape == (None, 2)
-
-
-def test_a_builder_by_name(tmp_path, monkeypatch):
-    (tmp_path / 'my_nets_of_tests.py').write_text(
-        'def build(input_shape, classes):\n    return input_shape, classes\n'
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    assert models.builder('my_nets_of_tests:build', (4,), 5)() == ((4,), 5)
-
-
-@pytest.mark.parametrize(
-    ('name', 'match'),
-    [
-        ('lenet_300_10', "unknown model 'lenet_300_10': did you mean 'lenet_300_100'"),
-        ('no_such_module:f', "model 'no_such_module:f': expected package.module:function"),
-        ('math:no_such_function', "has no attribute 'no_such_function'"),
-    ],
-)
-def test_a_wrong_name_is_refused_before_anything_is_built(name, match):
-    with pytest.raises(ConfigError, match=match):
-        models.builder(name, (4,), 5)
-
-
-def test_a_thing_that_is_no_function_is_refused_by_name():
-    with pytest.raises(ConfigError, match='math:pi'):
-        models.builder('math:pi', (4,), 5)
+@pytest.mark.parametrize('name', LEAST)
+def test_inputs_that_are_no_images_are_refused_by_name(name):
+    least = LEAST[name]
+    match = f'model .{name}.: expected images .*{least} x {least} pixels'
+    for shape in [(784,), (28, 28), (4, 28, 28, 3), (least - 1, 28, 3), (28, least - 1, 3)]:
+        with pytest.raises(ConfigError, match=match):
+            models.builder(name, shape, 10)()
+    model = models.builder(name, (least, least + 1, 1), 10, width=0.01)()
+    assert kernels(model)[0].shape[-1] == 1  # never none
+    assert model(np.zeros((2, least, least + 1, 1)), training=False).shape == (2, 10)

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from lth_keras.report.claims import LENET, Claim, claims_table
+from lth_keras.report.claims import Claim, claims_table
+from lth_keras.report.recipes import LENET
 
 
 def row(replicate, density, accuracy, step, variant='ticket', number=7):
@@ -24,7 +25,7 @@ ROWS = [
 
 
 def lines(rows):
-    cells = [line.split(' | ') for line in claims_table(rows).splitlines()[2:]]
+    cells = [line.split(' | ') for line in claims_table(rows, LENET).splitlines()[2:]]
     return {first.removeprefix('| '): rest for first, *rest in cells}
 
 

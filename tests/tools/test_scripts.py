@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ['tools/lottery', 'tools/test', 'tools/check', '.ci/run']
+COMMANDS = [
+    *('tools/lottery', 'tools/reproduce', 'tools/analyse', 'tools/test', 'tools/check', '.ci/run'),
+]
 
 
 @pytest.mark.parametrize('script', [*COMMANDS, 'tools/lib.sh'])

@@ -37,10 +37,10 @@ class Library(_Evaluation):
     def __init__(self, material: Material):
         self._trainer = library.trainer(material, masked=True)
         wrapping.assign(self._trainer.model, material.initial)
-        self._pieces = self._trainer._loop.pieces(material.validation)
+        self._pieces = self._trainer.loop.pieces(material.validation)
 
     def once(self) -> tuple[float, float]:
-        return self._trainer._loop.evaluate(self._pieces)
+        return self._trainer.loop.evaluate(self._pieces)
 
     def weights(self) -> dict[str, np.ndarray]:
         loss, accuracy = self.once()

@@ -62,7 +62,7 @@ class Search:
         reached = self._pauses[0]
         for step in self._pauses[1:]:
             for block in self._material.epochs.blocks(reached, step, EVAL_EVERY):
-                self._trainer._loop.run(block, reached, SEED)
+                self._trainer.loop.run(block, reached, SEED)
                 reached += len(block)
         return self._count
 

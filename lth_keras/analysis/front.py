@@ -1,0 +1,63 @@
+"""One call: a finished run in, tables and figures of every analysis out."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lth_keras import errors, files
+from lth_keras._compat import Model
+from lth_keras.analysis import drawing, reading, writing
+from lth_keras.analysis.base import Analysis
+from lth_keras.data import Data
+from lth_keras.registry import Registry
+
+FOLDER = 'analysis'
+PARTS = ('train', 'validation')
+
+
+def analyse(
+    run: str | Path,
+    known: Registry,
+    only: Sequence[str] = (),
+    rounds: Sequence[int] = (),
+    replicates: Sequence[int] = (),
+    data_dir: str = '',
+    part: str = 'train',
+    build_model: Callable[[], Model] | None = None,
+    data: Data | None = None,
+) -> dict[str, Any]:
+    """Looks at the tickets of a finished run; see `lth_keras.analysis.analyse`."""
+    names = list(dict.fromkeys(only)) or list(known)
+    kinds = [known.get(name) for name in names]
+    if part not in PARTS:
+        hint = errors.did_you_mean(part, PARTS)
+        raise errors.ConfigError(f'part: expected train or validation, received {part!r}: {hint}')
+    finished = reading.read(run, data_dir, build_model, data)
+    chosen = {
+        'rounds': finished.chosen('rounds', rounds),
+        'replicates': finished.chosen('replicates', replicates),
+    }
+    head = {
+        'fingerprint': finished.fingerprint,
+        'configuration': finished.lab.identity['configuration'],
+    }
+    folder = finished.directory / FOLDER
+    found = writing.before(folder, head)
+    analyses: dict[str, Analysis] = {
+        name: kind(finished.lab, part) for name, kind in zip(names, kinds, strict=True)
+    }
+    for seen in finished.tickets(chosen['rounds'], chosen['replicates']):
+        for analysis in analyses.values():
+            analysis.add(seen)
+    content: dict[str, str | bytes] = {}
+    for name, analysis in analyses.items():
+        analysis.finish()
+        tables = {table: rows for table, rows in analysis.tables.items() if rows}
+        found[name] = {**chosen, 'part': part, 'notes': analysis.notes, 'tables': tables}
+        content |= {f'{table}.csv': writing.to_csv(rows) for table, rows in tables.items()}
+        content[f'{name}.png'] = drawing.png(analysis.draw)
+    content[writing.NAME] = writing.to_json(head, found)  # last: it stands for the others
+    files.ensure_directory(folder, files.DISK)
+    for name, text in content.items():
+        files.write_file(folder / name, text)
+    return {name: found[name] for name in names}
