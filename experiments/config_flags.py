@@ -76,6 +76,17 @@ def define(configuration: type = Experiment) -> None:
         flags.DEFINE(parser, item.name, item.default, text, serializer=_Serializer())
 
 
+def configured(configuration: type = Experiment, **changes: Any) -> Any:
+    """The frozen configuration that the parsed flags describe, with some fields changed.
+
+    Raises:
+      ConfigError: flags that contradict each other.
+    """
+    values = flags.FLAGS.flag_values_dict()
+    plain = {f.name: values[f.name] for f in dataclasses.fields(configuration)}
+    return configuration(**{**plain, **changes})
+
+
 def define_sweep() -> None:
     """Defines --sweep, which makes several experiments of one command."""
     flags.DEFINE_multi_string(
@@ -98,15 +109,13 @@ def sweep(configuration: type = Experiment) -> list[tuple[dict[str, Any], Any]]:
     names = [name for name, _ in axes]
     if len(set(names)) < len(names):
         raise errors.ConfigError(f'sweep: expected each flag once, received {", ".join(names)}')
-    values = flags.FLAGS.flag_values_dict()
-    plain = {f.name: values[f.name] for f in dataclasses.fields(configuration)}
+    label = flags.FLAGS.label
     found = []
     for chosen in itertools.product(*(choices for _, choices in axes)):
         swept = dict(zip(names, chosen, strict=True))
-        label = plain['label']
-        if label and swept:  # a label means one run
-            label = '-'.join([label, *(f'{k}={_shown(v)}' for k, v in swept.items())])
-        found.append((swept, configuration(**{**plain, **swept, 'label': label})))
+        parts = [f'{name}={_shown(value)}' for name, value in swept.items()]
+        own = '-'.join([label, *parts]) if label else ''  # a label means one run
+        found.append((swept, configured(configuration, **swept, label=own)))
     return found
 
 

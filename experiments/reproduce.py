@@ -101,14 +101,19 @@ def main(argv: list[str]) -> None:
     with quiet.starting():
         session.configure(searches[0][1].threads, searches[0][1].strategy)
     for swept, experiment in searches:
-        record = record_name(name, swept)
+        target = record_name(name, swept)
         number = flags.FLAGS.replicate
-        number = missing(record) if number is None else number
-        one = {'first_replicate': number, 'replicates': 1}
-        found = lth.find(dataclasses.replace(experiment, **one))
+        number = missing(target) if number is None else number
+        one = dataclasses.replace(experiment, first_replicate=number, replicates=1)
+        found = lth.find(one)
         session.say(found.describe())
-        command = [sys.executable, str(ROOT / 'tools' / 'record'), str(found.directory), record]
-        subprocess.run(command, check=True)
+        record(found.directory, target)
+
+
+def record(run: pathlib.Path, name: str) -> None:
+    """Adds the run's rows to the committed record, and writes the pages anew."""
+    command = [sys.executable, str(ROOT / 'tools' / 'record'), str(run), name]
+    subprocess.run(command, check=True)
 
 
 def run() -> None:

@@ -1,5 +1,6 @@
 """Lottery tickets in Keras: find sparse subnetworks that train as well as the dense network."""
 
+from lth_keras.analysis import ANALYSES, analyse
 from lth_keras.batches import Batches
 from lth_keras.controls import CONTROLS, Context
 from lth_keras.criteria import CRITERIA, Evidence, criterion
@@ -28,6 +29,7 @@ from lth_keras.verdict import Verdict, judge
 __version__ = '0.1.0'
 
 __all__ = [
+    'ANALYSES',
     'AUGMENTATIONS',
     'CONTROLS',
     'CRITERIA',
@@ -54,6 +56,7 @@ __all__ = [
     'Ticket',
     'TrainingError',
     'Verdict',
+    'analyse',
     'assign_mask',
     'criterion',
     'export',

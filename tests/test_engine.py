@@ -109,7 +109,7 @@ def paces(monkeypatch):
         found.asked.append(trainer.engine)
         return found.seconds[trainer.engine]
 
-    monkeypatch.setattr(Trainer, 'pace', pace)
+    monkeypatch.setattr(pacing, 'pace', pace)
     return found
 
 

@@ -27,7 +27,7 @@ def digits_28(data_dir: str = '', download: bool = False) -> Source:
     As in MNIST the digit fills 20 x 20 pixels (bilinear, corners kept) inside a border of 4. The
     parts are those of `digits`.
 
-    Source: as `digits`.
+    Source: as `digits`; the format of LeCun et al. 1998.
     """
     small = digits()
     weights = _bilinear(8, 20)
