@@ -20,7 +20,7 @@ def redraw(labels: np.ndarray, share: float, classes: int, seed: int) -> np.ndar
     >>> int(np.count_nonzero(redraw(labels, 0.2, 10, seed=0)))
     184
 
-    Source: the label noise of open_lth and of He et al. 2022 (0.2 there changes 0.18 of the labels).
+    Source: the label noise of open_lth and of He et al. 2022 (0.2 there changes 0.18 of them).
     """
     chosen, random = _chosen(labels, share, seed)
     noisy = labels.copy()
