@@ -62,6 +62,7 @@ class Stages:
             'replicate': self.replicate,
             'seed': self.seed,
             'round': plan.round,
+            **({'normalised': self.lab.data.normalised} if self.lab.data.normalised else {}),
         }
         return Ticket(mask, snapshot, digests.plain(provenance), self.lab.architecture)
 

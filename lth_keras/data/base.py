@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -28,7 +29,8 @@ class Source:
 class Data:
     """Train, validation and test parts, each (inputs, labels), ready for training.
 
-    Anything that chooses looks at `validation`; `test` is for reporting.
+    Anything that chooses looks at `validation`; `test` is for reporting. `normalised` says what
+    was done to the inputs, so that whoever serves a ticket can do the same.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Data:
     validation: tuple[np.ndarray, np.ndarray]
     test: tuple[np.ndarray, np.ndarray]
     classes: int
+    normalised: Mapping[str, list[float]] | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

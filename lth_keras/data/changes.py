@@ -94,6 +94,7 @@ def per_channel(data: Data) -> Data:
         train=normal(data.train),
         validation=normal(data.validation),
         test=normal(data.test),
+        normalised={'mean': mean.tolist(), 'deviation': deviation.tolist()},
     )
 
 

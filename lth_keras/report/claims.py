@@ -66,6 +66,11 @@ def times(value: float) -> str:
     return f'{math.exp(value):.2f} times'
 
 
+def short_of(one: Row, other: Row) -> float:
+    """The reverse of `accuracy`: by how much the other is better."""
+    return -accuracy(one, other)
+
+
 def later(one: Row, other: Row) -> float:
     """The reverse of `sooner`."""
     return -sooner(one, other)

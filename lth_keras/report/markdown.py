@@ -20,6 +20,7 @@ from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.procedures import PROCEDURES
 from lth_keras.registry import Registry
 from lth_keras.report.claims import claims_table
+from lth_keras.report.measured import measured_table
 from lth_keras.report.plots import result_png
 from lth_keras.report.recipes import LENET
 from lth_keras.report.reproduction import recipes_table, reproduction_table
@@ -32,7 +33,7 @@ FORMAT = 'lth_keras.records'
 VERSION = 1
 RECORDS = pathlib.PurePath('docs', 'records')
 
-KINDS = ('table', 'claims', 'registry', 'paper')
+KINDS = ('table', 'claims', 'registry', 'paper', 'analysis')
 
 
 def load_record(path: str | pathlib.Path) -> dict[str, Any]:
@@ -188,6 +189,8 @@ def update(root: str | pathlib.Path, write: bool) -> list[str]:
                 hint = errors.did_you_mean(name, PAPER)
                 raise errors.LotteryError(f'no table of a paper {name!r}; {hint}')
             return PAPER[name](records, root)
+        if kind == 'analysis':
+            return measured_table(root / RECORDS / name)
         if name not in records:
             raise errors.LotteryError(
                 f'expected {RECORDS / name}/records.json of marker {marker}, received no such '

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lth_keras import data, errors, finding, keys, stages
+from lth_keras import data, errors, finding, keys, schedules, stages
 from lth_keras.data import changes
 from lth_keras.data.base import PARTS
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
-from lth_keras.store import stage_key
+from lth_keras.progress import Progress
+from lth_keras.rewind import Snapshot
+from lth_keras.store import Store, stage_key
 from tests import nets
 
 examples = settings(database=None, deadline=None, derandomize=True, max_examples=60)
@@ -333,3 +335,16 @@ def test_a_kind_of_noise_without_noise_is_refused_or_says_nothing():
     except errors.ConfigError:
         return
     assert made.fingerprint == laboratory().fingerprint
+
+
+def test_a_ticket_says_how_its_inputs_were_normalised(tmp_path):
+    lab = laboratory(normalisation='per_channel')
+    mean, deviation = lab.data.normalised['mean'], lab.data.normalised['deviation']
+    x = laboratory().data.train[0].astype(np.float64)
+    axes = tuple(range(x.ndim - 1))
+    assert np.allclose(mean, x.mean(axes)) and np.allclose(deviation, x.std(axes))
+    plan = schedules.RoundPlan(0, 0, (), lab.dense.kept, lab.dense.size)
+    made = stages.Stages(lab, Store(tmp_path), Progress(0, quiet=True), 0, 0)
+    ticket = made.ticket(lab.dense, Snapshot(0, lab.initial(0)), plan)
+    assert ticket.provenance['normalised'] == {'mean': mean, 'deviation': deviation}
+    assert laboratory().data.normalised is None

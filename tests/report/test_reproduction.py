@@ -64,7 +64,7 @@ def test_one_record_against_another_is_paired_by_seed_and_density():
     both = {'lenet_one_shot': {'rows': one}, 'lenet_controls': {'rows': other}}
     lines = reproduction_table(both, ROOT).split('\n')
     found = next(line for line in lines if 'iterative tickets more accurate' in line)
-    assert '-0.50 pp [-0.50 pp, -0.50 pp] | agrees' in found
+    assert '+0.50 pp [+0.50 pp, +0.50 pp] | agrees' in found
     lone = reproduction_table({'lenet_one_shot': {'rows': one}}, ROOT).split('\n')
     assert 'not run' in next(line for line in lone if 'iterative tickets more accurate' in line)
 
