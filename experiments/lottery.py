@@ -3,6 +3,7 @@
 Example: tools/lottery --dataset=mnist --data_dir=$TFDS_DATA_DIR --training_steps=12000
 """
 
+import pathlib
 import sys
 
 from absl import app, flags, logging
@@ -13,6 +14,8 @@ with quiet.starting():
     import lth_keras as lth
     from experiments import config_flags
     from lth_keras import plan, session
+
+FLAGFILES = pathlib.Path(__file__).parent / 'flagfiles'
 
 config_flags.define()
 config_flags.define_sweep()
@@ -46,6 +49,9 @@ def run() -> None:
     try:
         # Not app.run: its hooks start TensorFlow before the number of threads is set.
         main(flags.FLAGS(sys.argv))
+    except flags.CantOpenFlagFileError as e:
+        known = ', '.join(sorted(path.name for path in FLAGFILES.iterdir()))
+        sys.exit(session.failed(lth.ConfigError(f'{e}; experiments/flagfiles/ has {known}')))
     except (lth.LotteryError, flags.Error) as e:
         sys.exit(session.failed(e))
     except KeyboardInterrupt:

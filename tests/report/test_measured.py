@@ -12,7 +12,9 @@ FILES = {
         '0,30,0.1,0.5,0,,\n0,10,0.5,0.1,0,,\n3,20,0.2,0.3,20,-0.1,0.6\n'
     ),
     'layers.csv': 'round,size,kept,effective\n0,30,30,30\n0,10,10,10\n3,30,15,9\n3,10,5,3\n',
-    'dead_units.csv': 'round,weights,units,share\n0,early_stop,8,0.9\n0,final,8,0.25\n3,final,8,0\n',
+    'dead_units.csv': (
+        'round,weights,units,share\n0,early_stop,8,0.9\n0,final,8,0.25\n3,final,8,0\n'
+    ),
     'dead_units_mask.csv': (
         'round,dead_in,pruned,of_pruned,of_all\n3,dense,30,0.5,0.25\n3,dense,10,0.1,0.25\n'
         '3,ticket,40,0.9,0.9\n'
