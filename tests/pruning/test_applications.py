@@ -1,4 +1,4 @@
-"""Networks of `keras.applications`: what a policy does not know is left unwrapped, and all works."""
+"""Networks of `keras.applications`: what a policy does not know is left alone, and all works."""
 
 import numpy as np
 import pytest
