@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -218,8 +219,8 @@ def _decades(summaries: Sequence[Summary]) -> float:
 def _legend_columns(labels: Sequence[str], width: float) -> int:
     """The most columns that fit `width` inches; a legend is filled column by column."""
     for columns in range(len(labels), 1, -1):
-        rows = math.ceil(len(labels) / columns)
-        longest = [max(map(len, labels[i : i + rows])) for i in range(0, len(labels), rows)]
+        # As matplotlib fills them: the first columns are the longer ones.
+        longest = [max(map(len, part)) for part in np.array_split(labels, columns)]
         if sum(6 * n + 55 for n in longest) <= 72 * width:  # points: text, then line and gap
             return columns
     return 1
