@@ -56,7 +56,10 @@ def listing() -> str:
     lines = []
     for path in sorted(RECIPES.glob('*.txt')):
         first = path.read_text().split('\n')[0].removeprefix('# ')
-        lines.append(f'{path.stem:<26} {len(recorded(path.stem)):>2} recorded  {first}')
+        swept = sorted(RECORDS.glob(f'{path.stem}-*/records.json'))
+        names = [path.stem, *(found.parent.name for found in swept)]
+        count = max(len(recorded(name)) for name in names)
+        lines.append(f'{path.stem:<26} {count:>2} recorded  {first}')
     return '\n'.join(lines)
 
 
@@ -68,6 +71,8 @@ def arguments(argv: list[str]) -> tuple[str, list[str]]:
     """
     names = [path.stem for path in sorted(RECIPES.glob('*.txt'))]
     given = [a for a in argv[1:] if not a.startswith('-')]
+    if len(given) == 2 and given[1].isdigit():
+        raise lth.ConfigError(f'flags are written --name=value, received {given[1]!r} alone')
     if len(given) != 1:
         raise lth.ConfigError(
             f'expected the name of one recipe, received {", ".join(given) or "none"}; known: '
@@ -104,7 +109,10 @@ def main(argv: list[str]) -> None:
         target = record_name(name, swept)
         number = flags.FLAGS.replicate
         number = missing(target) if number is None else number
-        one = dataclasses.replace(experiment, first_replicate=number, replicates=1)
+        # A label of its own: a search that another recipe shares stays apart, stages do not.
+        one = dataclasses.replace(
+            experiment, first_replicate=number, replicates=1, label=experiment.label or target
+        )
         found = lth.find(one)
         session.say(found.describe())
         record(found.directory, target)

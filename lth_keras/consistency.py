@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lth_keras import steps
+from lth_keras import optimizers, steps
 from lth_keras.controls import CONTROLS
 from lth_keras.errors import ConfigError
 from lth_keras.procedures import PROCEDURES
@@ -13,7 +13,16 @@ def check(experiment: Any) -> None:
 
     Durations in different units are compared once the data set is known (`Experiment.resolved`).
     """
-    for rule in (_durations, _learning_rate, _procedure, _stopping, _transfer, _noise, _export):
+    for rule in (
+        _durations,
+        _learning_rate,
+        _optimizer,
+        _procedure,
+        _stopping,
+        _transfer,
+        _noise,
+        _export,
+    ):
         rule(experiment)
 
 
@@ -66,6 +75,10 @@ def _learning_rate(e: Any) -> None:
         )
 
 
+def _optimizer(e: Any) -> None:
+    optimizers.check(e.optimizer, {'momentum': e.momentum})
+
+
 def _procedure(e: Any) -> None:
     procedure = PROCEDURES.get(e.procedure)
     if not procedure.free and set(e.rewound) != set(procedure.rewinds) and e.rewound != _all(e):
@@ -92,8 +105,12 @@ def _procedure(e: Any) -> None:
             f'only_rounds: expected --procedure=one_shot, received {e.procedure}, where every '
             'round needs the one before'
         )
+    if e.only_rounds and e.target_density is not None:
+        raise ConfigError(
+            'only_rounds: expected to be left out beside target_density, which means one round'
+        )
     missing = [number for number in e.only_rounds if number > e.rounds]
-    if missing and e.target_density is None:
+    if missing:
         raise ConfigError(
             f'only_rounds: expected rounds among 1 to {e.rounds}, received {missing[0]}; raise '
             '--rounds'
@@ -129,6 +146,11 @@ def _transfer(e: Any) -> None:
         raise ConfigError(
             'transfer_from: expected a procedure that rewinds weights and all else, received '
             f'{e.procedure}, which rewinds {", ".join(rewound(e)) or "nothing"}'
+        )
+    if e.transfers and e.stop_rule != 'never':
+        raise ConfigError(
+            'stop_rule: expected never beside transfer_from, since the tickets are found on other '
+            f'data than they are judged on, received {e.stop_rule}'
         )
     if e.transfers and e.target_density is not None:
         raise ConfigError(

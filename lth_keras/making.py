@@ -12,7 +12,9 @@ from lth_keras.experiment import Experiment
 from lth_keras.initializers import initializer
 from lth_keras.learning_rates import LearningRate
 
-_CHANGES = ('train_examples', 'test_examples', 'label_noise', 'normalisation')
+_CHANGES = (
+    *('train_examples', 'test_examples', 'label_noise', 'label_noise_kind', 'normalisation'),
+)
 
 
 def loaded(experiment: Experiment) -> Data:

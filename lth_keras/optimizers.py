@@ -56,6 +56,18 @@ def decouples(name: str) -> bool:
     return 'weight_decay' in inspect.signature(OPTIMIZERS.get(name)).parameters
 
 
+def check(name: str, settings: Mapping[str, float | None]) -> None:
+    """Raises a ConfigError if a setting is given (not None) that this optimizer does not have."""
+    known = inspect.signature(OPTIMIZERS.get(name)).parameters
+    for key, value in settings.items():
+        if value is not None and key not in known:
+            others = [n for n in OPTIMIZERS if key in inspect.signature(OPTIMIZERS[n]).parameters]
+            raise errors.ConfigError(
+                f'{key}: expected an optimizer that has it ({", ".join(others)}), received '
+                f'{name!r}; leave --{key} out or choose another --optimizer'
+            )
+
+
 def make(name: str, learning_rate: Rate, settings: Mapping[str, float | None]) -> Any:
     """The Keras optimizer with those of the settings that are given (not None).
 
@@ -65,14 +77,6 @@ def make(name: str, learning_rate: Rate, settings: Mapping[str, float | None]) -
     Raises:
       ConfigError: a setting that this optimizer does not have.
     """
-    function = OPTIMIZERS.get(name)
+    check(name, settings)
     given = {key: value for key, value in settings.items() if value is not None}
-    known = set(inspect.signature(function).parameters) - {'learning_rate'}
-    for key in given:
-        if key not in known:
-            others = [n for n in OPTIMIZERS if key in inspect.signature(OPTIMIZERS[n]).parameters]
-            raise errors.ConfigError(
-                f'{key}: expected an optimizer that has it ({", ".join(others)}), received '
-                f'{name!r}; leave --{key} out or choose another --optimizer'
-            )
-    return function(learning_rate, **given)
+    return OPTIMIZERS.get(name)(learning_rate, **given)

@@ -48,7 +48,8 @@ def continued(counting: Counting, rounds: int, target: float | None) -> list[Rou
     """Every round prunes a network that trains on, and only its ticket is reset (strategy 2).
 
     The network that trains on is recorded beside the ticket as `continued`: its survivors keep
-    their weights, the learning rate stays at its last value, the data order goes on.
+    their weights, the learning rate stays at its last value, the data order goes on. Its optimizer
+    starts fresh each round (zero slots, its own counter at 0).
 
     Source: Frankle & Carbin 2019, appendix B. There one reset at the end is trained; here that of
     every round, so that all densities can be compared.
@@ -72,7 +73,8 @@ one_shot_procedure.name = 'one_shot'
 def fine_tune(counting: Counting, rounds: int, target: float | None) -> list[RoundPlan]:
     """Every round prunes the last one's network and trains on from there: nothing is rewound.
 
-    For as many steps as a rewound training takes, with the last value of the learning rate.
+    For as many steps as a rewound training takes, with the last value of the learning rate. The
+    optimizer starts fresh all the same: zero slots, its own counter at 0.
 
     Source: Renda, Frankle & Carbin 2020 (fine-tuning); the usual practice since Han et al. 2015.
     """

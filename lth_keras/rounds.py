@@ -1,5 +1,6 @@
 """The loop: train, prune, rewind; every stage kept in the store, controls beside the ticket."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 from lth_keras import consistency, transfer
@@ -7,7 +8,7 @@ from lth_keras.controls import CONTROLS, Context
 from lth_keras.experiment import replicates_of, seeds_of
 from lth_keras.laboratory import Laboratory
 from lth_keras.mask import Mask
-from lth_keras.procedures import PROCEDURES
+from lth_keras.procedures import PARTS, PROCEDURES
 from lth_keras.progress import Progress
 from lth_keras.rewind import Snapshot
 from lth_keras.schedules import RoundPlan
@@ -48,7 +49,8 @@ def rounds(
     k, initial = lab.experiment.rewind_step or None, lab.initial(seed)
     plan0 = RoundPlan(0, 0, (), lab.dense.kept, lab.dense.size)
     dense = stages.ticket(lab.dense, Snapshot(0, initial), plan0)
-    done = {0: stages.train(dense, plan0, snapshot_at=k)}
+    kept = None if lab.experiment.transfers else k
+    done = {0: stages.train(dense, plan0, snapshot_at=kept)}
     yield done[0]
     if lab.experiment.transfers:
         where = f'{lab.source.data.name}: '
@@ -56,19 +58,23 @@ def rounds(
             if found.round and found.variant == TICKET:
                 plan = next(plan for plan in lab.plans if plan.round == found.round)
                 ticket = transfer.moved(found.ticket, lab, seed, plan.round)
+                own = stages.ticket(ticket.mask, ticket.snapshot, plan).provenance
+                origin = {**own, 'found': found.ticket.provenance}
+                ticket = dataclasses.replace(ticket, provenance=origin)
                 yield from trained(stages, ticket, plan)
         return
     snapshot, parts = done[0].ticket.snapshot, consistency.rewound(lab.experiment)
     for plan in lab.plans:
         source = done[plan.source]
-        mask = stages.prune(source, snapshot, initial, plan)
-        results = trained(stages, *rewound(stages, mask, snapshot, source, plan, parts))
+        mask = stages.prune(source, initial, plan)
+        ticket, shift = rewound(stages, mask, snapshot, source, plan, parts)
+        results = trained(stages, ticket, plan, shift, parts)
         done[plan.round] = next(results)
         yield done[plan.round]
         stops = _stops(lab, done[plan.round], done[0])
         if PROCEDURES.get(lab.experiment.procedure).continued:
-            goes_on, _, shift = rewound(stages, mask, snapshot, source, plan, ())
-            done[plan.round] = stages.train(goes_on, plan, CONTINUED, shift=shift)
+            ticket, shift = rewound(stages, mask, snapshot, source, plan, ())
+            done[plan.round] = stages.train(ticket, plan, CONTINUED, shift=shift, rewound=())
             yield done[plan.round]
         yield from results
         if stops:
@@ -84,7 +90,7 @@ def rewound(
     source: Round,
     plan: RoundPlan,
     parts: Sequence[str],
-) -> tuple[Ticket, RoundPlan, Shift]:
+) -> tuple[Ticket, Shift]:
     """The ticket of a round, and where its training goes on in what is not rewound.
 
     Args:
@@ -107,19 +113,23 @@ def rewound(
     shift = Shift(
         order=0 if 'order' in parts else gone, schedule=0 if 'schedule' in parts else gone
     )
-    return ticket, plan, shift
+    return ticket, shift
 
 
 def trained(
-    stages: Stages, ticket: Ticket, plan: RoundPlan, shift: Shift = REWOUND
+    stages: Stages,
+    ticket: Ticket,
+    plan: RoundPlan,
+    shift: Shift = REWOUND,
+    parts: Sequence[str] = PARTS,
 ) -> Iterator[Round]:
     """The trained ticket of a round, then its controls, trained in the same way."""
     lab = stages.lab
-    yield stages.train(ticket, plan, shift=shift)
+    yield stages.train(ticket, plan, shift=shift, rewound=parts)
     for name in lab.experiment.controls if lab.has_controls(plan.round) else ():
         for draw in range(lab.experiment.control_draws):
             control = CONTROLS.get(name)(ticket, _context(stages, plan, draw))
-            yield stages.train(control, plan, name, draw, shift=shift)
+            yield stages.train(control, plan, name, draw, shift=shift, rewound=parts)
 
 
 def _context(stages: Stages, plan: RoundPlan, draw: int) -> Context:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from lth_keras import allocation, criteria, digests, keys
 from lth_keras.artefact import Artefact
 from lth_keras.laboratory import Laboratory
 from lth_keras.mask import Mask
+from lth_keras.procedures import PARTS
 from lth_keras.progress import Progress
 from lth_keras.rewind import Snapshot
 from lth_keras.schedules import RoundPlan
@@ -69,7 +70,6 @@ class Stages:
     def prune(
         self,
         source: Round,
-        snapshot: Snapshot,
         initial: Mapping[str, np.ndarray],
         plan: RoundPlan,
     ) -> Mask:
@@ -79,7 +79,7 @@ class Stages:
         def make() -> Artefact:
             evidence = criteria.Evidence(
                 {path: initial[path] for path in before},
-                {path: snapshot.weights[path] for path in before},
+                {path: source.ticket.snapshot.weights[path] for path in before},
                 {path: source.ticket.final[path] for path in before},
             )
             criterion = self.lab.policy.criterion
@@ -99,8 +99,19 @@ class Stages:
         draw: int = 0,
         snapshot_at: int | None = None,
         shift: Shift = REWOUND,
+        rewound: Sequence[str] = PARTS,
     ) -> Round:
-        """Trains a ticket or control from its rewind step to the end of training."""
+        """Trains a ticket or control from its rewind step to the end of training.
+
+        Args:
+          ticket: mask and start.
+          plan: of the round.
+          variant: 'ticket', or the name of what stands beside it.
+          draw: which of several draws of a control.
+          snapshot_at: the step whose state is kept.
+          shift: where training goes on in what is not rewound.
+          rewound: what is, for the record.
+        """
         lab, begin, start = self._lab_of(ticket), ticket.snapshot.step, ticket.start()
         inputs = keys.training_inputs(lab, start, ticket.mask, self.seed, begin, snapshot_at, shift)
         name = f'{self.where}replicate {self.replicate} round {plan.round} {variant}'
@@ -134,6 +145,7 @@ class Stages:
             **_results(stage.meta),
             'training_steps': stop,
             'rewind_step': lab.experiment.rewind_step,
+            'rewound': '+'.join(rewound),
             'eval_every': lab.experiment.eval_every,
             'stage': key,
         }

@@ -1,6 +1,7 @@
 """A ticket that was found on one data set, made ready for another."""
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,7 @@ def moved(ticket: Ticket, lab: Any, seed: int, number: int) -> Ticket:
             masks[path] = _random(kept, fresh[path].shape, seeds.derive(draw, 'mask', path))
     ordered = {path: weights[path] for path in fresh}
     snapshot = Snapshot(lab.experiment.rewind_step, ordered)
-    provenance = {**ticket.provenance, 'transferred_to': lab.data.name}
-    return Ticket(Mask(masks), snapshot, provenance, lab.architecture)
+    return Ticket(Mask(masks), snapshot, ticket.provenance, lab.architecture)
 
 
 def output_kernels(lab: Any) -> list[str]:
@@ -88,7 +88,7 @@ def _shape(values: Values, path: str) -> str:
 def _random(kept: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """A mask of this shape with the density of `kept`, drawn at random."""
     size = int(np.prod(shape))
-    count = max(1, round(np.count_nonzero(kept) / kept.size * size))
+    count = max(1, round(Fraction(int(np.count_nonzero(kept)), kept.size) * size))
     mask = np.zeros(size, bool)
     mask[seeds.permutation(size, seed)[:count]] = True
     return mask.reshape(shape)

@@ -32,6 +32,7 @@ NEEDS = {
 }
 BESIDE = {
     'only_rounds': {'procedure': 'one_shot'},
+    'momentum': {'optimizer': 'momentum'},
     'stop_floor': {'stop_rule': 'accuracy_floor'},
     'learning_rate_boundaries': {'learning_rate_schedule': 'piecewise'},
     'training_steps': {'rewind_step': 0, 'eval_every': 1},

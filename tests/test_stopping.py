@@ -245,12 +245,9 @@ def test_the_dry_run_of_a_search_that_is_finished_by_its_rule(tmp_path):
     assert 'to do: nothing' in plan.describe(lab.experiment, lab)
 
 
-def test_with_a_transfer_the_source_stops_and_the_target_does_not_matter(tmp_path):
-    """The tickets are the source's: those that it found are trained, however well."""
-    options = MATCHING | {'transfer_from': 'digits'}
-    lab = Scripted((0.9, 0.1, 0.1, 0.1), **options)
-    lab.source = Scripted(FALLING, **MATCHING, seed=0, batch_size=10)
-    assert [n for _, n, _ in places(lab, tmp_path)] == [0, 1, 2]
+def test_with_a_transfer_there_is_no_stop_rule():
+    with pytest.raises(errors.ConfigError, match='stop_rule: expected never beside transfer_from'):
+        Experiment(transfer_from='digits', dataset='digits_28', stop_rule='not_matching')
 
 
 # -- settings

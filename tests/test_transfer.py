@@ -172,10 +172,12 @@ def test_where_a_moved_ticket_comes_from_is_recorded(moved):
     lab, found, _, _ = moved
     for result in found[1:5]:
         provenance = result.ticket.provenance
-        assert provenance['transferred_to'] == 'there'
-        assert provenance['fingerprint'] == lab.source.fingerprint
-        assert provenance['digests']['data'] == lab.source.data.digest
-    assert 'transferred_to' not in found[0].ticket.provenance
+        assert provenance['fingerprint'] == lab.fingerprint
+        assert provenance['digests']['data'] == lab.data.digest
+        if result.variant == 'ticket':
+            assert provenance['found']['fingerprint'] == lab.source.fingerprint
+            assert provenance['found']['digests']['data'] == lab.source.data.digest
+    assert 'found' not in found[0].ticket.provenance
 
 
 @pytest.mark.parametrize('procedure', ['one_shot', 'continued'])
@@ -364,7 +366,7 @@ def test_by_name(named, tmp_path):
     rows = [(row['round'], row['variant']) for row in found.rows]
     assert rows == [(0, 'ticket'), *((r, v) for r in (1, 2) for v in ('ticket', 'reinit'))]
     ticket = found.ticket(2)
-    assert ticket.provenance['transferred_to'] == 'digits_28'
+    assert 'found' in ticket.provenance
     model = ticket.model()
     x, _ = data.load('digits_28').test
     assert model.predict(x[:3], verbose=0).shape == (3, 10)

@@ -13,20 +13,27 @@ Row = Mapping[str, Any]
 SAME_DENSITY = 0.02
 
 
+ABOVE, NOT_BELOW, NOT_ABOVE, EQUAL = 'above', 'not below', 'not above', 'equal'
+PAPER, OURS = 'paper', 'ours'
+# An early stop in this last part of a training may lie beyond its end.
+CUT_OFF = 0.9
+
+
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """One sentence of a paper and how it is measured here, replicate by replicate.
+    """One sentence and how it is measured here, replicate by replicate.
 
     Args:
       text: the claim, with the paper's own number.
       density: the kept share at which it is made; None for the round that says it most.
       against: 'dense' or the name of a control.
-      measure: (row, other row) -> a number that has the `sign` 1 or -1, says the claim, or is 0.
+      measure: (row, other row) -> a number: differences of accuracy, or logarithms of ratios.
       show: that number -> text.
       variant: whose row is measured.
-      sign: the sign that the claim gives the number.
-      equal: the claim is that there is no difference (within the verdict's margin).
+      kind: that the number is above 0, not below or not above 0 by more than the verdict's margin,
+        or within the margin.
       record: the record that holds `against`, if it is another one; replicates are paired.
+      source: who says so: 'paper', 'paper (secondary)' where only other texts quote it, 'ours'.
     """
 
     text: str
@@ -35,9 +42,9 @@ class Claim:
     measure: Callable[[Row, Row], float]
     show: Callable[[float], str]
     variant: str = TICKET
-    sign: int = 1
-    equal: bool = False
+    kind: str = ABOVE
     record: str = ''
+    source: str = PAPER
 
 
 def accuracy(one: Row, other: Row) -> float:
@@ -66,6 +73,16 @@ def times(value: float) -> str:
     return f'{math.exp(value):.2f} times'
 
 
+def final_accuracy(one: Row, other: Row) -> float:
+    """Difference of test accuracies after the last step."""
+    return one['final_test_accuracy'] - other['final_test_accuracy']
+
+
+def final_short_of(one: Row, other: Row) -> float:
+    """The reverse of `final_accuracy`."""
+    return -final_accuracy(one, other)
+
+
 def short_of(one: Row, other: Row) -> float:
     """The reverse of `accuracy`: by how much the other is better."""
     return -accuracy(one, other)
@@ -79,8 +96,8 @@ def later(one: Row, other: Row) -> float:
 def claims_table(rows: Sequence[Row], claims: Sequence[Claim]) -> str:
     """A Markdown table: the claim, what was measured (mean, 95% interval), whether it agrees.
 
-    *agrees*: the interval lies on the claimed side of 0 (for an equality: within the margin);
-    *same direction*: only the mean does; *differs*: the mean does not. Ratios are geometric means.
+    *agrees*: the interval lies where the claim says; *differs*: the interval excludes it;
+    else *same direction* or *other direction* by the mean. Ratios are geometric means.
     """
     lines = ['| Frankle & Carbin 2019 | measured here | |', '| :--- | :--- | :--- |']
     for claim in claims:
@@ -98,7 +115,7 @@ def judged(claim: Claim, rows: Sequence[Row], others: Sequence[Row]) -> tuple[st
       others: of the record that it is compared with; the same one, mostly.
     """
     by_round: dict[int, list[float]] = {}
-    densities: dict[int, float] = {}
+    compared: dict[int, list[Row]] = {}
     for row in rows:
         if row['variant'] != claim.variant or not _meant(claim, row):
             continue
@@ -106,25 +123,37 @@ def judged(claim: Claim, rows: Sequence[Row], others: Sequence[Row]) -> tuple[st
         if found:
             value = sum(claim.measure(row, other) for other in found) / len(found)
             by_round.setdefault(row['round'], []).append(value)
-            densities[row['round']] = row['density']
+            compared.setdefault(row['round'], []).extend([row, *found])
     if not by_round:
         return 'not run', '-'
-    best = max(by_round, key=lambda r: claim.sign * sum(by_round[r]) / len(by_round[r]))
-    where = f' at {100 * densities[best]:.1f}%' if claim.density is None else ''
+    best = max(by_round, key=lambda r: sum(by_round[r]) / len(by_round[r]))
     mean, low, high = verdict.interval(by_round[best])
-    holds = abs(mean) < verdict.MARGIN if claim.equal else claim.sign * mean > 0
-    if low is None:
-        return f'{claim.show(mean)}{where} (one replicate)', _word(False, holds, claim)
-    nearest = claim.sign * (low if claim.sign > 0 else high)
-    sure = -verdict.MARGIN < low and high < verdict.MARGIN if claim.equal else nearest > 0
-    interval = f'{claim.show(mean)} [{claim.show(low)}, {claim.show(high)}]'
-    return interval + where, _word(sure, holds, claim)
+    shown = f'{claim.show(mean)} (one replicate)'
+    if low is not None:
+        shown = f'{claim.show(mean)} [{claim.show(low)}, {claim.show(high)}]'
+    if claim.density is None:
+        density = next(row['density'] for row in compared[best] if row['round'] == best)
+        shown += f' at {100 * density:.1f}%, best of {len(by_round)} rounds'
+    if any(_cut_off(row) for row in compared[best]):
+        shown += ', cut off'
+    return shown, _word(claim.kind, mean, low, high)
 
 
-def _word(sure: bool, holds: bool, claim: Claim) -> str:
-    if sure or not holds:
-        return 'agrees' if sure else 'differs'
-    return 'within 0.5 pp on average' if claim.equal else 'same direction'
+def _cut_off(row: Row) -> bool:
+    return row['early_stop_step'] >= CUT_OFF * row.get('training_steps', math.inf)
+
+
+def _word(kind: str, mean: float, low: float | None, high: float | None) -> str:
+    """Whether an interval (or a lone mean) lies where the claim says."""
+    margin = verdict.MARGIN
+    least = {ABOVE: 0.0, NOT_BELOW: -margin, NOT_ABOVE: -math.inf, EQUAL: -margin}[kind]
+    most = math.inf if kind in (ABOVE, NOT_BELOW) else margin
+    if low is not None and high is not None:
+        if least < low and high < most:
+            return 'agrees'
+        if high <= least or low >= most:
+            return 'differs'
+    return 'same direction' if least < mean < most else 'other direction'
 
 
 def _meant(claim: Claim, row: Row) -> bool:

@@ -8,8 +8,14 @@ from lth_keras.report.claims import judged
 from lth_keras.report.recipes import RECIPES, Recipe
 
 FLAGFILES = pathlib.PurePath('experiments', 'flagfiles', 'frankle2019')
-# What JPEG-re-encoded CIFAR-10 is called; every committed record on CIFAR-10 was made with it.
-NOTES = {'cifar10': 'JPEG-re-encoded CIFAR-10'}
+# Settings that make an experiment another size or another course, with their defaults.
+SIZES: Mapping[str, Any] = {
+    **{'training_steps': 2000, 'eval_every': 100, 'batch_size': 60, 'width': 1.0},
+    **{'train_examples': 'all', 'validation_examples': '5000', 'precision': 'float32'},
+    **{'rate': 0.2, 'conv_rate': 'none', 'output_rate': 'none', 'warmup_steps': 0},
+    **{'learning_rate_boundaries': 'none'},
+}
+NO = ('none', 'all')
 
 
 def reproduction_table(records: Mapping[str, dict[str, Any]], root: pathlib.Path) -> str:
@@ -20,16 +26,18 @@ def reproduction_table(records: Mapping[str, dict[str, Any]], root: pathlib.Path
       root: of the checkout, for the flagfiles.
     """
     lines = [
-        '| Frankle & Carbin 2019 | measured here | | recipe | smaller than the paper |',
-        '| :--- | :--- | :--- | :--- | :--- |',
+        '| claim | says | measured here | | recipe | other than in the paper |',
+        '| :--- | :--- | :--- | :--- | :--- | :--- |',
     ]
     for recipe in RECIPES:
-        rows: Sequence[Any] = records.get(recipe.name, {}).get('rows', [])
-        size = smaller(recipe, rows, root)
+        record = records.get(recipe.name, {})
+        rows: Sequence[Any] = record.get('rows', [])
+        size = differences(recipe, record, root)
         for claim in recipe.claims:
             others = records.get(claim.record, {}).get('rows', []) if claim.record else rows
             measured, agrees = judged(claim, rows, others)
-            lines.append(f'| {claim.text} | {measured} | {agrees} | `{recipe.name}` | {size} |')
+            cells = (claim.text, claim.source, measured, agrees, f'`{recipe.name}`', size)
+            lines.append('| ' + ' | '.join(cells) + ' |')
             size = '"'
     return '\n'.join(lines) + '\n'
 
@@ -42,32 +50,32 @@ def flags_of(name: str, root: pathlib.Path) -> dict[str, str]:
     return {flag: value for flag, _, value in pairs}
 
 
-def smaller(recipe: Recipe, rows: Sequence[Any], root: pathlib.Path) -> str:
-    """How the recipe differs in size from the paper's, in words."""
-    mine = flags_of(recipe.name, root)
+def differences(recipe: Recipe, record: Mapping[str, Any], root: pathlib.Path) -> str:
+    """In which settings of size the recipe (as it was recorded) is not the paper's, in words."""
+    mine: Mapping[str, Any] = {
+        **flags_of(recipe.name, root),
+        **record.get('configuration', {}),
+    }
     paper = flags_of(recipe.paper or recipe.name, root)
     found = []
-    if mine['training_steps'] != paper['training_steps']:
-        found.append(f'{_thousands(mine)} of {_thousands(paper)} steps')
-    for flag, text in (
-        ('width', '{} of the width'),
-        ('train_examples', '{} training images'),
-        ('precision', '{}'),
-    ):
-        if flag in mine:
-            found.append(text.format(mine[flag]))
-    if mine.get('rate') != paper.get('rate'):
-        found.append(f'{mine["rate"]} instead of {paper["rate"]} a round')
-    replicates = len({row['replicate'] for row in rows})
+    for name in SIZES:
+        one, other = (_text(side.get(name) or SIZES[name]) for side in (mine, paper))
+        if one != other:
+            found.append(f'{name} {one}' + (f' (paper {other})' if other not in NO else ''))
+    replicates = len({row['replicate'] for row in record.get('rows', [])})
     if replicates < recipe.trials:
         found.append(f'{replicates} of {recipe.trials} trials')
-    if mine['dataset'] in NOTES:
-        found.append(NOTES[mine['dataset']])
-    return ', '.join(found) or 'no'
+    return ', '.join([*found, *([record['note']] if record.get('note') else [])]) or 'no'
 
 
-def _thousands(flags: Mapping[str, str]) -> str:
-    return f'{int(flags["training_steps"]):,}'
+def _text(value: Any) -> str:
+    """A setting as flagfiles write it: 0.1 and '0.10' are the same."""
+    if isinstance(value, list | tuple):
+        return ','.join(map(str, value))
+    try:
+        return f'{float(value):g}'
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def recipes_table(records: Mapping[str, dict[str, Any]], root: pathlib.Path) -> str:

@@ -101,6 +101,9 @@ def summarise(rows: Iterable[Row], margin: float = verdict.MARGIN) -> list[Summa
 
     Frankle and Carbin, "The Lottery Ticket Hypothesis" (2019), figure 1.
     """
+    rows = list(rows)
+    # Rows that do not say what was rewound are older than any other choice than all of it.
+    rewinds = all('weights' in row.get('rewound', 'weights') for row in rows if row.get('round'))
     table = _averaged(rows)
     everyone = {replicate for cell in table.values() for replicate in cell}
     summaries = []
@@ -110,7 +113,7 @@ def summarise(rows: Iterable[Row], margin: float = verdict.MARGIN) -> list[Summa
         decided = None
         if variant == TICKET and round_ > 0:
             reinit = table.get((round_, REINIT))
-            decided, paired = _judge(cell, table.get((0, TICKET)), reinit, margin)
+            decided, paired = _judge(cell, table.get((0, TICKET)), reinit, margin, rewinds)
             if paired != set(cell):
                 notes.append(f'verdict over {_named(paired) if paired else "no replicate"}')
         averages = [cell[replicate] for replicate in sorted(cell)]
@@ -211,9 +214,11 @@ def _check(row: Row, where: str) -> None:
 
 
 def _judge(
-    cell: Cell, dense: Cell | None, reinit: Cell | None, margin: float
+    cell: Cell, dense: Cell | None, reinit: Cell | None, margin: float, rewinds: bool
 ) -> tuple[Verdict, set[int]]:
     """The verdict and the replicates it is over."""
+    if not rewinds:
+        return Verdict(verdict.UNDECIDED, 'weights are not rewound: no lottery ticket'), set(cell)
     if dense is None:
         return Verdict(verdict.UNDECIDED, 'no dense network (round 0) to compare with'), set()
     paired = set(cell) & set(dense)

@@ -25,6 +25,8 @@ _ROW_COLUMNS = (
     'final_test_loss',
     'final_test_accuracy',
     'training_steps',
+    'rewind_step',
+    'rewound',
     'eval_every',
     'stage',
 )

@@ -8,10 +8,10 @@ from lth_keras import experiment
 from lth_keras.report.recipes import RECIPES, Recipe
 from lth_keras.report.reproduction import (
     FLAGFILES,
+    differences,
     flags_of,
     recipes_table,
     reproduction_table,
-    smaller,
 )
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -52,8 +52,9 @@ def test_a_row_per_claim_and_the_first_says_how_small_it_is():
     rows += [row(r, 7, 0.2107, 0.985 + r / 1e4, 3000) for r in range(2)]
     text = reproduction_table({'lenet_sgd': {'rows': rows}}, ROOT)
     lines = [line for line in text.split('\n') if '`lenet_sgd`' in line]
-    assert 'earlier than dense (21.1%) | 2.00 times [2.00 times, 2.00 times] | agrees' in lines[0]
-    assert '12,000 of 50,000 steps, 2 of 5 trials' in lines[0] and lines[1].endswith('" |')
+    assert '| paper (secondary) | 2.00 times [2.00 times, 2.00 times] | agrees' in lines[0]
+    assert 'training_steps 12000 (paper 50000), 2 of 5 trials' in lines[0]
+    assert lines[1].endswith('" |')
     assert 'not run' in lines[2]
     assert text.count('\n') == 2 + sum(len(recipe.claims) for recipe in RECIPES)
 
@@ -71,17 +72,25 @@ def test_one_record_against_another_is_paired_by_seed_and_density():
 
 def test_the_best_round_is_named():
     rows = [row(0, 0, 1.0, 0.60, 5000), row(0, 3, 0.27, 0.63, 2500), row(0, 5, 0.1, 0.62, 1000)]
-    text = reproduction_table({'conv_2_reduced': {'rows': rows}}, ROOT)
-    assert 'up to 3.5 times sooner | 5.00 times at 10.0% (one replicate) | same direction' in text
-    assert 'up to +3.4 pp | +3.00 pp at 27.0% (one replicate) | same direction' in text
-    assert 'JPEG-re-encoded CIFAR-10' in text
+    record = {'rows': rows, 'note': 'other data'}
+    text = reproduction_table({'conv_2_reduced': record}, ROOT)
+    assert '| 5.00 times (one replicate) at 10.0%, best of 2 rounds | same direction' in text
+    assert '| +3.00 pp (one replicate) at 27.0%, best of 2 rounds | same direction' in text
+    assert 'other data' in text
 
 
-def test_what_is_smaller():
-    assert smaller(Recipe('lenet', (), trials=1), [row(0, 0, 1.0, 0.9, 1)], ROOT) == 'no'
-    text = smaller(Recipe('conv_4_reduced', (), 'conv_4'), [], ROOT)
-    assert '4,000 of 25,000 steps' in text and '0.25 of the width' in text
-    assert '10000 training images' in text and '0 of 5 trials' in text
+def test_how_a_recipe_differs_from_the_paper():
+    rows = [row(0, 0, 1.0, 0.9, 1)]
+    assert differences(Recipe('lenet', (), trials=1), {'rows': rows}, ROOT) == 'no'
+    text = differences(Recipe('conv_4_reduced', (), 'conv_4'), {}, ROOT)
+    assert 'training_steps 4000 (paper 25000), width 0.25 (paper 1), train_examples 10000' in text
+    assert text.endswith('0 of 5 trials')
+
+
+def test_what_was_recorded_counts_and_not_the_flagfile():
+    record = {'rows': [], 'configuration': {'training_steps': 200, 'width': 1.0, 'depth': None}}
+    text = differences(Recipe('lenet_reduced', (), 'lenet'), record, ROOT)
+    assert text == 'training_steps 200 (paper 50000), 0 of 5 trials'
 
 
 def test_all_recipes_are_listed_with_their_replicates():
