@@ -28,7 +28,8 @@ def test_flags_exist(page):
         assert set(value.split(',')) <= set(CONTROLS)
     for value in re.findall(r'--procedure=([a-z_]+)', text):
         assert value in PROCEDURES
-    assert max(map(len, text.splitlines())) < 125
+    prose = [line for line in text.splitlines() if not line.startswith('|')]  # tables may be wide
+    assert max(map(len, prose)) < 125
 
 
 def test_every_analysis_has_its_section():
