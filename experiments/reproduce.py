@@ -31,6 +31,7 @@ flags.adopt_module_key_flags(config_flags)
 flags.DEFINE_integer(
     'replicate', None, 'number of the replicate; the first missing if not given', lower_bound=0
 )
+flags.DEFINE_string('note', '', 'what a reader of the record must know, such as other data')
 
 
 def recorded(name: str) -> set[int]:
@@ -120,7 +121,8 @@ def main(argv: list[str]) -> None:
 
 def record(run: pathlib.Path, name: str) -> None:
     """Adds the run's rows to the committed record, and writes the pages anew."""
-    command = [sys.executable, str(ROOT / 'tools' / 'record'), str(run), name]
+    note = [f'--note={flags.FLAGS.note}'] if flags.FLAGS.note else []
+    command = [sys.executable, str(ROOT / 'tools' / 'record'), str(run), name, *note]
     subprocess.run(command, check=True)
 
 
