@@ -134,7 +134,8 @@ def judged(claim: Claim, rows: Sequence[Row], others: Sequence[Row]) -> tuple[st
     if claim.density is None:
         density = next(row['density'] for row in compared[best] if row['round'] == best)
         shown += f' at {100 * density:.1f}%, best of {len(by_round)} rounds'
-    if any(_cut_off(row) for row in compared[best]):
+    at_the_end = claim.measure in (final_accuracy, final_short_of)
+    if not at_the_end and any(_cut_off(row) for row in compared[best]):
         shown += ', cut off'
     return shown, _word(claim.kind, mean, low, high)
 
