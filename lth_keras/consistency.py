@@ -5,7 +5,7 @@ from typing import Any
 from lth_keras import optimizers, steps
 from lth_keras.controls import CONTROLS
 from lth_keras.errors import ConfigError
-from lth_keras.procedures import PROCEDURES
+from lth_keras.procedures import PARTS, PROCEDURES, rewound
 
 
 def check(experiment: Any) -> None:
@@ -81,7 +81,7 @@ def _optimizer(e: Any) -> None:
 
 def _procedure(e: Any) -> None:
     procedure = PROCEDURES.get(e.procedure)
-    if not procedure.free and set(e.rewound) != set(procedure.rewinds) and e.rewound != _all(e):
+    if not procedure.free and set(e.rewound) != set(procedure.rewinds) and e.rewound != PARTS:
         raise ConfigError(
             f'rewound: expected to be left out, since {e.procedure} rewinds '
             f'{", ".join(procedure.rewinds) or "nothing"}, received {", ".join(e.rewound)}'
@@ -117,17 +117,6 @@ def _procedure(e: Any) -> None:
         )
 
 
-def _all(e: Any) -> tuple[str, ...]:
-    return type(e).__dataclass_fields__['rewound'].default
-
-
-def rewound(experiment: Any) -> tuple[str, ...]:
-    """What returns to the rewind step before a ticket is trained, in the order of `PARTS`."""
-    procedure = PROCEDURES.get(experiment.procedure)
-    chosen = experiment.rewound if procedure.free else procedure.rewinds
-    return tuple(part for part in _all(experiment) if part in chosen)
-
-
 def _stopping(e: Any) -> None:
     if (e.stop_rule == 'accuracy_floor') != bool(e.stop_floor):
         raise ConfigError(
@@ -142,7 +131,7 @@ def _transfer(e: Any) -> None:
             f'transfer_from: expected another data set than --dataset, received {e.dataset} for '
             'both; leave it out'
         )
-    if e.transfers and rewound(e) != _all(e):
+    if e.transfers and rewound(e) != PARTS:
         raise ConfigError(
             'transfer_from: expected a procedure that rewinds weights and all else, received '
             f'{e.procedure}, which rewinds {", ".join(rewound(e)) or "nothing"}'
@@ -160,7 +149,7 @@ def _transfer(e: Any) -> None:
 
 
 def _noise(e: Any) -> None:
-    if e.label_noise_kind != type(e).__dataclass_fields__['label_noise_kind'].default:
+    if e.label_noise_kind != type(e).label_noise_kind:
         if not e.label_noise:
             raise ConfigError(
                 f'label_noise_kind: expected --label_noise beside it, received {e.label_noise_kind}'

@@ -81,8 +81,8 @@ class Laboratory:
         if self._sibling is None or self._sibling[0] != factor:
             self._sibling = None  # its trainer goes before another one is made
             width = self.experiment.width * factor
-            same: dict[str, Any] = {'engine': self.engine, 'replicates': 1}
-            made = dataclasses.replace(making.unchanged(self.experiment), width=width, **same)
+            changes: dict[str, Any] = {'width': width, 'engine': self.engine, 'replicates': 1}
+            made = dataclasses.replace(self.experiment, **changes)
             self._sibling = factor, Laboratory(made, dataset=self.data)
         return self._sibling[1]
 

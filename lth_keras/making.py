@@ -12,10 +12,6 @@ from lth_keras.experiment import Experiment
 from lth_keras.initializers import initializer
 from lth_keras.learning_rates import LearningRate
 
-_CHANGES = (
-    *('train_examples', 'test_examples', 'label_noise', 'label_noise_kind', 'normalisation'),
-)
-
 
 def loaded(experiment: Experiment) -> Data:
     """The data set that the experiment names, split."""
@@ -24,17 +20,14 @@ def loaded(experiment: Experiment) -> Data:
 
 
 def changed(given: Data, experiment: Experiment) -> Data:
-    """The data as the experiment wants them: a subset, then noisy labels, then normalised."""
+    """The data as the experiment wants them: a subset, then noisy labels, then normalised; once."""
+    if given.prepared:
+        return given
     seed = experiment.split_seed
     made = changes.subset(given, experiment.train_examples, experiment.test_examples, seed)
     made = changes.noisy(made, experiment.label_noise, experiment.label_noise_kind, seed)
-    return changes.NORMALISATIONS.get(experiment.normalisation)(made)
-
-
-def unchanged(experiment: Experiment) -> Experiment:
-    """The experiment that takes its data as they are given."""
-    fields: dict[str, Any] = {item.name: item.default for item in dataclasses.fields(experiment)}
-    return dataclasses.replace(experiment, **{name: fields[name] for name in _CHANGES})
+    made = changes.NORMALISATIONS.get(experiment.normalisation)(made)
+    return dataclasses.replace(made, prepared=True)
 
 
 def per_epoch(experiment: Experiment, made: Data) -> int:

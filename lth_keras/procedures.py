@@ -93,3 +93,10 @@ def lr_rewind(counting: Counting, rounds: int, target: float | None) -> list[Rou
 
 
 PROCEDURES = Registry('procedure', [resetting, continued, one_shot_procedure, fine_tune, lr_rewind])
+
+
+def rewound(experiment: Any) -> tuple[str, ...]:
+    """What returns to the rewind step before a ticket is trained, in the order of `PARTS`."""
+    procedure = PROCEDURES.get(experiment.procedure)
+    chosen = experiment.rewound if procedure.free else procedure.rewinds
+    return tuple(part for part in PARTS if part in chosen)

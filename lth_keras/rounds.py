@@ -1,14 +1,13 @@
 """The loop: train, prune, rewind; every stage kept in the store, controls beside the ticket."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 
-from lth_keras import consistency, transfer
+from lth_keras import transfer
 from lth_keras.controls import CONTROLS, Context
 from lth_keras.experiment import replicates_of, seeds_of
 from lth_keras.laboratory import Laboratory
 from lth_keras.mask import Mask
-from lth_keras.procedures import PARTS, PROCEDURES
+from lth_keras.procedures import PARTS, PROCEDURES, rewound
 from lth_keras.progress import Progress
 from lth_keras.rewind import Snapshot
 from lth_keras.schedules import RoundPlan
@@ -53,27 +52,19 @@ def rounds(
     done = {0: stages.train(dense, plan0, snapshot_at=kept)}
     yield done[0]
     if lab.experiment.transfers:
-        where = f'{lab.source.data.name}: '
-        for found in rounds(lab.source, store, progress, replicate, seed, where):
-            if found.round and found.variant == TICKET:
-                plan = next(plan for plan in lab.plans if plan.round == found.round)
-                ticket = transfer.moved(found.ticket, lab, seed, plan.round)
-                own = stages.ticket(ticket.mask, ticket.snapshot, plan).provenance
-                origin = {**own, 'found': found.ticket.provenance}
-                ticket = dataclasses.replace(ticket, provenance=origin)
-                yield from trained(stages, ticket, plan)
+        yield from transferred(stages)
         return
-    snapshot, parts = done[0].ticket.snapshot, consistency.rewound(lab.experiment)
+    snapshot, parts = done[0].ticket.snapshot, rewound(lab.experiment)
     for plan in lab.plans:
         source = done[plan.source]
         mask = stages.prune(source, initial, plan)
-        ticket, shift = rewound(stages, mask, snapshot, source, plan, parts)
+        ticket, shift = ticket_after(stages, mask, snapshot, source, plan, parts)
         results = trained(stages, ticket, plan, shift, parts)
         done[plan.round] = next(results)
         yield done[plan.round]
         stops = _stops(lab, done[plan.round], done[0])
         if PROCEDURES.get(lab.experiment.procedure).continued:
-            ticket, shift = rewound(stages, mask, snapshot, source, plan, ())
+            ticket, shift = ticket_after(stages, mask, snapshot, source, plan, ())
             done[plan.round] = stages.train(ticket, plan, CONTINUED, shift=shift, rewound=())
             yield done[plan.round]
         yield from results
@@ -83,7 +74,7 @@ def rounds(
             del done[old]  # weights of rounds that nobody prunes any more
 
 
-def rewound(
+def ticket_after(
     stages: Stages,
     mask: Mask,
     snapshot: Snapshot,
@@ -114,6 +105,19 @@ def rewound(
         order=0 if 'order' in parts else gone, schedule=0 if 'schedule' in parts else gone
     )
     return ticket, shift
+
+
+def transferred(stages: Stages) -> Iterator[Round]:
+    """Every ticket that the same search finds on other data, trained on this one."""
+    lab, seed = stages.lab, stages.seed
+    plans, where = {plan.round: plan for plan in lab.plans}, f'{lab.source.data.name}: '
+    others = rounds(lab.source, stages.store, stages.progress, stages.replicate, seed, where)
+    for found in others:
+        if found.round and found.variant == TICKET:
+            plan = plans[found.round]
+            moved = transfer.moved(found.ticket, lab, seed, plan.round)
+            ticket = stages.ticket(moved.mask, moved.snapshot, plan, found=found.ticket.provenance)
+            yield from trained(stages, ticket, plan)
 
 
 def trained(

@@ -55,8 +55,8 @@ class Stages:
     seed: int
     where: str = ''
 
-    def ticket(self, mask: Mask, snapshot: Snapshot, plan: RoundPlan) -> Ticket:
-        """A ticket of this replicate, with where it comes from."""
+    def ticket(self, mask: Mask, snapshot: Snapshot, plan: RoundPlan, **origin: Any) -> Ticket:
+        """A ticket of this replicate, with where it comes from; `origin` says more about that."""
         provenance = {
             **self.lab.identity,
             'fingerprint': self.lab.fingerprint,
@@ -64,6 +64,7 @@ class Stages:
             'seed': self.seed,
             'round': plan.round,
             **({'normalised': self.lab.data.normalised} if self.lab.data.normalised else {}),
+            **origin,
         }
         return Ticket(mask, snapshot, digests.plain(provenance), self.lab.architecture)
 

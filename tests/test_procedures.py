@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lth_keras import consistency, errors, rounds, schedules
+from lth_keras import errors, rounds, schedules
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
-from lth_keras.procedures import PARTS, PROCEDURES
+from lth_keras.procedures import PARTS, PROCEDURES, rewound
 from lth_keras.progress import Progress
 from lth_keras.stages import TICKET
 from lth_keras.store import Store
@@ -60,7 +60,7 @@ def test_every_procedure_starts_from_what_it_says(name, tmp_path):
     chain = {r.round: r for r in found if r.variant == rounds.CONTINUED} or {
         r.round: r for r in tickets
     }
-    parts = consistency.rewound(lab.experiment)
+    parts = rewound(lab.experiment)
     starts = {id(r): s for r, s in zip(found, seen, strict=True)}
     for result in tickets:
         source = dense if name == 'one_shot' or result.round == 1 else chain[result.round - 1]
@@ -128,10 +128,10 @@ def test_only_some_rounds_of_one_shot(tmp_path):
 
 def test_what_is_rewound_is_recorded():
     for name, procedure in PROCEDURES.items():
-        parts = consistency.rewound(Experiment(procedure=name))
+        parts = rewound(Experiment(procedure=name))
         assert set(parts) == set(procedure.rewinds) <= set(PARTS)
     chosen = Experiment(rewound=('order', 'weights'))
-    assert consistency.rewound(chosen) == ('weights', 'order')
+    assert rewound(chosen) == ('weights', 'order')
     assert chosen.fingerprint() != Experiment().fingerprint()
 
 

@@ -30,7 +30,8 @@ class Data:
     """Train, validation and test parts, each (inputs, labels), ready for training.
 
     Anything that chooses looks at `validation`; `test` is for reporting. `normalised` says what
-    was done to the inputs, so that whoever serves a ticket can do the same.
+    was done to the inputs, so that whoever serves a ticket can do the same; `prepared`, that an
+    experiment has had its way with them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Data:
     test: tuple[np.ndarray, np.ndarray]
     classes: int
     normalised: Mapping[str, list[float]] | None = None
+    prepared: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:
