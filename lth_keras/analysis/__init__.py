@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lth_keras._compat import Model
-from lth_keras.analysis import front
+from lth_keras.analysis import front, reading
 from lth_keras.analysis.base import Analysis, Seen
 from lth_keras.analysis.dead_units import DeadUnits
 from lth_keras.analysis.inputs import Inputs
@@ -52,7 +52,9 @@ def analyse(
     >>> [ANALYSES.summary(name).split(',')[0] for name in ('inputs', 'layers')]
     ['Kept weights of the first layer per input element', 'Density per layer over rounds']
     """
-    return front.analyse(run, ANALYSES, only, rounds, replicates, data_dir, part, build_model, data)
+    kinds = {name: ANALYSES.get(name) for name in only or ANALYSES}
+    finished = reading.read(run, data_dir, build_model, data)
+    return front.looked_at(finished, kinds, rounds, replicates, part)
 
 
 __all__ = ['ANALYSES', 'Analysis', 'Seen', 'analyse']

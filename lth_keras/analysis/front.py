@@ -1,38 +1,27 @@
-"""One call: a finished run in, tables and figures of every analysis out."""
+"""A finished run in, tables and figures of every analysis out."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lth_keras import errors, files
-from lth_keras._compat import Model
 from lth_keras.analysis import drawing, reading, writing
 from lth_keras.analysis.base import Analysis
-from lth_keras.data import Data
-from lth_keras.registry import Registry
 
 FOLDER = 'analysis'
 PARTS = ('train', 'validation')
 
 
-def analyse(
-    run: str | Path,
-    known: Registry,
-    only: Sequence[str] = (),
-    rounds: Sequence[int] = (),
-    replicates: Sequence[int] = (),
-    data_dir: str = '',
-    part: str = 'train',
-    build_model: Callable[[], Model] | None = None,
-    data: Data | None = None,
+def looked_at(
+    finished: reading.FinishedRun,
+    kinds: Mapping[str, type[Analysis]],
+    rounds: Sequence[int],
+    replicates: Sequence[int],
+    part: str,
 ) -> dict[str, Any]:
-    """Looks at the tickets of a finished run; see `lth_keras.analysis.analyse`."""
-    names = list(dict.fromkeys(only)) or list(known)
-    kinds = [known.get(name) for name in names]
+    """What analyses of these kinds find in a finished run, written beside it; see `analyse`."""
     if part not in PARTS:
         hint = errors.did_you_mean(part, PARTS)
         raise errors.ConfigError(f'part: expected train or validation, received {part!r}: {hint}')
-    finished = reading.read(run, data_dir, build_model, data)
     chosen = {
         'rounds': finished.chosen('rounds', rounds),
         'replicates': finished.chosen('replicates', replicates),
@@ -43,9 +32,7 @@ def analyse(
     }
     folder = finished.directory / FOLDER
     found = writing.before(folder, head)
-    analyses: dict[str, Analysis] = {
-        name: kind(finished.lab, part) for name, kind in zip(names, kinds, strict=True)
-    }
+    analyses: dict[str, Analysis] = {name: kind(finished.lab, part) for name, kind in kinds.items()}
     for seen in finished.tickets(chosen['rounds'], chosen['replicates']):
         for analysis in analyses.values():
             analysis.add(seen)
@@ -60,4 +47,4 @@ def analyse(
     files.ensure_directory(folder, files.DISK)
     for name, text in content.items():
         files.write_file(folder / name, text)
-    return {name: found[name] for name in names}
+    return {name: found[name] for name in kinds}
