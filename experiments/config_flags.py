@@ -144,7 +144,10 @@ def _axis(text: str, configuration: type) -> tuple[str, list[Any]]:
 
 
 # Of the process, or the same for all searches of a command.
-_ONE_FOR_ALL = {'label', 'workdir', 'dry_run', 'strategy', 'threads', 'data_dir', 'download'}
+_ONE_FOR_ALL = {
+    *('label', 'workdir', 'dry_run', 'strategy', 'threads', 'data_dir', 'download'),
+    *('tensorboard', 'report'),
+}
 
 
 def _help(item: Any) -> str:

@@ -73,6 +73,7 @@ def training_inputs(
         'start': digests.digest(dict(start)),
         'engine': identity['engine'],
         **({} if shift == REWOUND else {'shift': [shift.order, shift.schedule]}),
+        **({'test_curve': True} if experiment.test_curve else {}),
         **machine(lab),
     }
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lth_keras import pacing, rounds, runs, strategies
+from lth_keras import pacing, rounds, runs, strategies, watching
 from lth_keras.artefact import Artefact
 from lth_keras.experiment import Experiment, replicates_of, seeds_of
 from lth_keras.laboratory import Laboratory
 from lth_keras.procedures import PROCEDURES
-from lth_keras.progress import Progress
+from lth_keras.progress import span
 from lth_keras.records import recorded
 from lth_keras.stages import TICKET
 from lth_keras.store import Store, stage_key
@@ -37,6 +37,12 @@ def trainings(lab: Laboratory) -> list[Training]:
                     for draw in range(experiment.control_draws)
                 ]
     return found
+
+
+def count(lab: Laboratory) -> int:
+    """Number of trainings of the whole search, those for the tickets of a transfer included."""
+    elsewhere = count(lab.source) if lab.experiment.transfers else 0
+    return elsewhere + len(trainings(lab))
 
 
 def steps(lab: Laboratory) -> int:
@@ -80,7 +86,7 @@ def there(lab: Laboratory, run: Path) -> tuple[set[Training], set[Training]]:
     numbers = zip(replicates_of(lab.experiment), seeds_of(lab.experiment), strict=True)
     for replicate, seed in numbers:
         try:
-            for done in rounds.rounds(lab, store, Progress(0, quiet=True), replicate, seed):
+            for done in rounds.rounds(lab, store, watching.NOBODY, replicate, seed):
                 found.add(_training(done.row))
         except _MissingError:
             continue
@@ -158,10 +164,4 @@ def _to_do(lab: Laboratory, left: int) -> str:
     if isinstance(lab.strategy, strategies.Planned):
         return f'{left:,} steps; the pace of several workers is not measured here'
     seconds = probe(lab)
-    return f'{left:,} steps, about {_span(left * seconds)} at {1 / seconds:,.0f} steps/s here'
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f'{seconds:.0f} s'
-    return f'{seconds / 60:.0f} min' if seconds < 7200 else f'{seconds / 3600:.1f} h'
+    return f'{left:,} steps, about {span(left * seconds)} at {1 / seconds:,.0f} steps/s here'

@@ -18,6 +18,9 @@ from lth_keras.store import Store
 NAME = 'records.json'
 FORMAT, VERSION = 'lth_keras.records', 1
 
+# Where results go and what is shown of them is not part of the search.
+_NOT_REPEATED = ('workdir', 'label', 'dry_run', 'download', 'tensorboard', 'report')
+
 Place = tuple[int, int, bool, str, int]
 
 
@@ -112,7 +115,7 @@ def command(experiment: Experiment) -> str:
     for item in dataclasses.fields(experiment):
         value = getattr(experiment, item.name)
         named = item.name in ('model', 'dataset')  # always: tools/lottery has defaults of its own
-        if item.name in ('workdir', 'label', 'dry_run', 'download'):
+        if item.name in _NOT_REPEATED:
             continue
         if value == item.default and not named:
             continue

@@ -8,7 +8,6 @@ from lth_keras.experiment import replicates_of, seeds_of
 from lth_keras.laboratory import Laboratory
 from lth_keras.mask import Mask
 from lth_keras.procedures import PARTS, PROCEDURES, rewound
-from lth_keras.progress import Progress
 from lth_keras.rewind import Snapshot
 from lth_keras.schedules import RoundPlan
 from lth_keras.stages import TICKET, Round, Stages
@@ -16,22 +15,23 @@ from lth_keras.stopping import STOP_RULES
 from lth_keras.store import Store
 from lth_keras.ticket import Ticket
 from lth_keras.training import REWOUND, Shift
+from lth_keras.watching import NOBODY, Watcher
 
 # The network that trains on and is pruned, beside the tickets of the procedure `continued`.
 CONTINUED = 'continued'
 
 
-def search(lab: Laboratory, store: Store, progress: Progress) -> Iterator[Round]:
+def search(lab: Laboratory, store: Store, watcher: Watcher = NOBODY) -> Iterator[Round]:
     """All rounds of all replicates, controls included, in order; finished stages are skipped."""
     experiment = lab.experiment
     for replicate, seed in zip(replicates_of(experiment), seeds_of(experiment), strict=True):
-        yield from rounds(lab, store, progress, replicate, seed)
+        yield from rounds(lab, store, watcher, replicate, seed)
 
 
 def rounds(
     lab: Laboratory,
     store: Store,
-    progress: Progress,
+    watcher: Watcher,
     replicate: int,
     seed: int,
     where: str = '',
@@ -44,7 +44,7 @@ def rounds(
 
     With a transfer, 1 to 3 happen on other data, and every ticket is trained on this one.
     """
-    stages = Stages(lab, store, progress, replicate, seed, where)
+    stages = Stages(lab, store, watcher, replicate, seed, where)
     k, initial = lab.experiment.rewind_step or None, lab.initial(seed)
     plan0 = RoundPlan(0, 0, (), lab.dense.kept, lab.dense.size)
     dense = stages.ticket(lab.dense, Snapshot(0, initial), plan0)
@@ -110,8 +110,8 @@ def ticket_after(
 def transferred(stages: Stages) -> Iterator[Round]:
     """Every ticket that the same search finds on other data, trained on this one."""
     lab, seed = stages.lab, stages.seed
-    plans, where = {plan.round: plan for plan in lab.plans}, f'{lab.source.data.name}: '
-    others = rounds(lab.source, stages.store, stages.progress, stages.replicate, seed, where)
+    plans, where = {plan.round: plan for plan in lab.plans}, lab.source.data.name
+    others = rounds(lab.source, stages.store, stages.watcher, stages.replicate, seed, where)
     for found in others:
         if found.round and found.variant == TICKET:
             plan = plans[found.round]

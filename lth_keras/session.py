@@ -131,8 +131,13 @@ def provenance() -> dict[str, Any]:
         },
         'devices': [device.name for device in tf.config.list_logical_devices()],
         'platform': platform.platform(),
-        'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+        'started': now(),
     }
+
+
+def now() -> str:
+    """The time of day, UTC."""
+    return time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
 
 
 def say(text: str, kept: str = '') -> None:

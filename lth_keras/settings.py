@@ -141,6 +141,11 @@ class TrainingSettings:
     eval_every: int = field(
         100, 'steps (or epochs) between evaluations on the validation part', low=1, duration=True
     )
+    test_curve: bool = field(
+        False,
+        'evaluate the test part each time too, for the curves of the report; nothing is chosen by '
+        'it; about doubles the time of evaluation',
+    )
     engine: str = field(
         'auto',
         'compiled (XLA) or plain; auto is a fixed rule, probe measures both once per workdir',
@@ -183,4 +188,10 @@ class RunSettings:
         low=0,
         high=1,
     )
+    tensorboard: bool = field(
+        False,
+        'write summaries for TensorBoard while it runs; needs pip install "lth_keras[tensorboard]"',
+        bits=False,
+    )
+    report: bool = field(True, 'write the HTML report when the search ends', bits=False)
     dry_run: bool = field(False, 'print the plan and stop', bits=False)

@@ -1,23 +1,22 @@
 """The stages of one replicate: each training and each pruning, kept in the store."""
 
 import dataclasses
-import math
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from lth_keras import allocation, criteria, digests, keys
+from lth_keras import allocation, criteria, curve, digests, keys, watching
 from lth_keras.artefact import Artefact
 from lth_keras.laboratory import Laboratory
 from lth_keras.mask import Mask
 from lth_keras.procedures import PARTS
-from lth_keras.progress import Progress
 from lth_keras.rewind import Snapshot
 from lth_keras.schedules import RoundPlan
 from lth_keras.store import Store, stage_key
 from lth_keras.ticket import Ticket
-from lth_keras.training import CURVE, REWOUND, Shift, Trained
+from lth_keras.training import REWOUND, Shift, Trained
 
 TRAIN, PRUNE = 'train', 'prune'
 TICKET = 'ticket'
@@ -42,15 +41,15 @@ class Stages:
     Args:
       lab: the experiment.
       store: where stages are kept.
-      progress: is told of every training.
+      watcher: is told of every training.
       replicate: its number.
       seed: its seed.
-      where: the data set, if it is another than the search's own; shown with the progress.
+      where: the data set, if it is another than the search's own; watchers are told.
     """
 
     lab: Laboratory
     store: Store
-    progress: Progress
+    watcher: watching.Watcher
     replicate: int
     seed: int
     where: str = ''
@@ -115,26 +114,26 @@ class Stages:
         """
         lab, begin, start = self._lab_of(ticket), ticket.snapshot.step, ticket.start()
         inputs = keys.training_inputs(lab, start, ticket.mask, self.seed, begin, snapshot_at, shift)
-        name = f'{self.where}replicate {self.replicate} round {plan.round} {variant}'
-        name += f' draw {draw}' if draw else ''
-        stop = lab.experiment.training_steps
+        stop, watcher = lab.experiment.training_steps, self.watcher
+        place = self.replicate, plan.round, variant, draw
+        training = watching.Training(*place, begin, stop, self.where)
 
         def make() -> Artefact:
-            with self.progress.training(name, begin, stop) as on_step:
-                trained = lab.trainer.train(
-                    *(start, ticket.mask, self.seed, stop, begin, lab.experiment.eval_every),
-                    *(snapshot_at, on_step, shift),
-                )
-            self.progress.parts[name] = lab.trainer.seconds
+            watcher.started(training)
+            trained = lab.trainer.train(
+                *(start, ticket.mask, self.seed, stop, begin, lab.experiment.eval_every),
+                *(snapshot_at, functools.partial(watcher.evaluated, training), shift),
+                test_curve=lab.experiment.test_curve,
+            )
+            watcher.trained(training, lab.trainer.seconds)
             return _artefact(trained)
 
         key = stage_key(TRAIN, inputs)
-        if self.store.has(TRAIN, key):
-            self.progress.skip(name, begin, stop)
+        kept = self.store.has(TRAIN, key)
         stage = self.store.get_or(TRAIN, inputs, make)
         if 'snapshot' in stage.arrays:
-            kept = {path: stage.arrays['snapshot'][path] for path in start}
-            ticket = dataclasses.replace(ticket, snapshot=Snapshot(snapshot_at, kept))
+            state = {path: stage.arrays['snapshot'][path] for path in start}
+            ticket = dataclasses.replace(ticket, snapshot=Snapshot(snapshot_at, state))
         key = f'{TRAIN}-{key}'
         row = {
             'replicate': self.replicate,
@@ -152,6 +151,7 @@ class Stages:
         }
         ticket = dataclasses.replace(ticket, provenance={**ticket.provenance, 'result': row})
         ticket = with_weights(ticket, stage)
+        watcher.done(training, watching.Result(row, ticket, stage.texts[curve.NAME], kept))
         return Round(self.replicate, plan.round, variant, ticket, key, row)
 
     def _lab_of(self, ticket: Ticket) -> Laboratory:
@@ -179,12 +179,8 @@ def _artefact(trained: Trained) -> Artefact:
         'early_stop': dict(trained.early_stop),
         'final': dict(trained.final),
     }
-    lines = [','.join(CURVE)]
-    for step, *values in trained.curve.tolist():
-        lines.append(
-            ','.join([str(int(step)), *('' if math.isnan(v) else repr(v) for v in values)])
-        )
-    return Artefact(TRAIN, meta, arrays, {'curve.csv': '\n'.join(lines) + '\n'})
+    text = curve.to_text(trained.columns, trained.curve)
+    return Artefact(TRAIN, meta, arrays, {curve.NAME: text})
 
 
 def _densities(mask: Mask, lab: Laboratory, whole: Laboratory) -> dict[str, Any]:

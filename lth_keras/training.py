@@ -16,12 +16,10 @@ from lth_keras.loop import Loop, Sums
 from lth_keras.mask import Mask
 from lth_keras.program import BLOCK, Augment
 from lth_keras.pruning import holding, wrapping
+from lth_keras.trained import Row, Trained, Values
 
 # Raised when a change of this module or of the engine changes the bits of a training.
 REVISION = 2
-
-Values = dict[str, np.ndarray]
-CURVE = ('step', 'train_loss', 'train_accuracy', 'validation_loss', 'validation_accuracy')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,24 +37,6 @@ class Shift:
 
 # Everything returns to the step that training starts at.
 REWOUND = Shift()
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """What one training leaves.
-
-    `curve` has a row per evaluation (columns `CURVE`; the train columns are means over the steps
-    since the last one, NaN in the first row). Early stop is the first evaluation of minimum
-    validation loss. Accuracies are fractions; weights are path -> value.
-    """
-
-    curve: np.ndarray
-    early_stop_step: int
-    early_stop: Mapping[str, float]
-    final: Mapping[str, float]
-    early_weights: Values
-    final_weights: Values
-    snapshot: Values | None
 
 
 class Trainer:
@@ -148,8 +128,9 @@ class Trainer:
         begin: int = 0,
         eval_every: int = 100,
         snapshot_at: int | None = None,
-        on_step: Callable[[int], None] = lambda step: None,
+        on_evaluation: Callable[[Row], None] = lambda row: None,
         shift: Shift = REWOUND,
+        test_curve: bool = False,
     ) -> Trained:
         """Trains from step `begin` to step `stop` and returns all that is recorded.
 
@@ -161,8 +142,9 @@ class Trainer:
           begin: the step that `start` belongs to (the rewind point).
           eval_every: steps between evaluations on the validation part.
           snapshot_at: a step whose state is to be kept, or None.
-          on_step: called with the step at each pause.
+          on_evaluation: called with each new row of the curve, by column.
           shift: what of the position in the training is not rewound.
+          test_curve: evaluates the test part too, each time; nothing is chosen by it.
 
         Raises:
           TrainingError: a NaN or infinite loss.
@@ -185,7 +167,8 @@ class Trainer:
             self._schedule.offset.assign(begin + shift.schedule)
         regular = set(steps.marks(begin, stop, eval_every))
         pauses = steps.marks(begin, stop, eval_every, [snapshot_at] if snapshot_at else [])
-        rows: list[tuple[float, ...]] = []
+        parts = {'validation': self.validation, **({'test': self._test} if test_curve else {})}
+        rows: list[Row] = []
         best, best_step, snapshot = math.inf, begin, None
         sums, reached = Sums(), begin
         for step in pauses:
@@ -195,19 +178,23 @@ class Trainer:
             if step == snapshot_at:
                 snapshot = wrapping.read(self.model)
             if step in regular:
-                value, accuracy = self.loop.evaluate(self.validation)
+                row = {'step': float(step)}
+                row['train_loss'], row['train_accuracy'] = sums.means()
+                for name, part in parts.items():
+                    row[f'{name}_loss'], row[f'{name}_accuracy'] = self.loop.evaluate(part)
+                value = row['validation_loss']
                 if not math.isfinite(value) or not math.isfinite(sums.loss):
                     raise errors.TrainingError(
                         f'training diverged: expected a finite loss, received {value} on the '
                         f'validation part at step {step}; lower the learning rate'
                     )
-                rows.append((step, *sums.means(), value, accuracy))
+                rows.append(row)
                 if value < best:
                     best, best_step = value, step
                     self._keep()
                 sums = Sums()
-            on_step(step)
-        return self._finish(np.array(rows), best_step, snapshot)
+                on_evaluation(row)
+        return self._finish(rows, best_step, snapshot)
 
     def _check_repeats(
         self, start: Mapping[str, np.ndarray], mask: Mask | None, seed: int, block: np.ndarray
@@ -227,23 +214,25 @@ class Trainer:
                 )
         self._repeats = True
 
-    def _finish(self, curve: np.ndarray, best_step: int, snapshot: Values | None) -> Trained:
+    def _finish(self, rows: list[Row], best_step: int, snapshot: Values | None) -> Trained:
         """The two looks at the test part: at the end, and at the early-stop iteration."""
         if any(True for _ in holding.held_kernels(self.model)):
             holding.check_zeros(self.model)
         final_weights = wrapping.read(self.model)
-        final = self._metrics(curve[-1], self.loop.evaluate(self._test))
+        final = self._metrics(rows[-1], self.loop.evaluate(self._test))
         early_weights = {path: variable.numpy() for path, variable in self._best.items()}
         wrapping.assign(self.model, early_weights)
-        row = curve[curve[:, 0] == best_step][0]
+        (row,) = (row for row in rows if row['step'] == best_step)
         early = self._metrics(row, self.loop.evaluate(self._test))
-        return Trained(curve, best_step, early, final, early_weights, final_weights, snapshot)
+        curve = np.array([list(row.values()) for row in rows])
+        results = best_step, early, final, early_weights, final_weights, snapshot
+        return Trained(tuple(rows[0]), curve, *results)
 
     @staticmethod
-    def _metrics(row: np.ndarray, test: tuple[float, float]) -> dict[str, float]:
+    def _metrics(row: Row, test: tuple[float, float]) -> dict[str, float]:
         return {
-            'validation_loss': float(row[3]),
-            'validation_accuracy': float(row[4]),
+            'validation_loss': row['validation_loss'],
+            'validation_accuracy': row['validation_accuracy'],
             'test_loss': test[0],
             'test_accuracy': test[1],
         }

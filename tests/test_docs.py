@@ -64,7 +64,7 @@ def test_stale_blocks_are_named_then_written_then_fresh(tree):
     assert (tree / 'README.md').read_text() == before
     assert docs('--write', '--root', tree).returncode == 0
     text = (tree / 'README.md').read_text()
-    assert '| 1 | 0.800 | 0.9850 | 4300 | 0.9750 | undecided |' in text
+    assert '| 1 | 0.800 | undecided | 0.9850 | 4300 | 0.9750 |' in text
     assert '0123abcd' in text and RECORD['command'] in text
     assert text.startswith('# Title\n') and text.endswith('The end; `<!-- table:no -->`.\n')
     assert docs('--check', '--root', tree).returncode == 0

@@ -28,7 +28,10 @@ def normalised():
     return tf_keras.Model(inputs, layers.Dense(3, activation='softmax')(x))
 
 
-SMALL = {'rounds': 2, 'replicates': 2, 'training_steps': 12, 'batch_size': 20, 'eval_every': 4}
+SMALL = {
+    **{'rounds': 2, 'replicates': 2, 'training_steps': 12, 'batch_size': 20, 'eval_every': 4},
+    'report': False,  # tests/report looks at reports
+}
 
 
 def search(build, parts, workdir, **options):

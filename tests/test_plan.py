@@ -42,7 +42,7 @@ def laboratory(**options):
 )
 def test_counts(options, trainings, steps):
     lab = laboratory(**options)
-    assert len(plan.trainings(lab)) == trainings
+    assert len(plan.trainings(lab)) == plan.count(lab) == trainings
     assert plan.steps(lab) == steps
 
 

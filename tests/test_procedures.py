@@ -31,9 +31,10 @@ def search(lab, workdir):
     """The rounds, and (variant, round, start, begin, shift) of each training that was made."""
     seen, train = [], lab.trainer.train
 
-    def watched(start, mask, seed, stop, begin, eval_every, snapshot_at, on_step, shift):
+    def watched(start, mask, seed, stop, begin, eval_every, snapshot_at, told, shift, **more):
         seen.append((start, begin, stop, shift))
-        return train(start, mask, seed, stop, begin, eval_every, snapshot_at, on_step, shift)
+        given = start, mask, seed, stop, begin, eval_every, snapshot_at, told, shift
+        return train(*given, **more)
 
     lab.trainer.train = watched
     found = list(rounds.search(lab, Store(workdir), Progress(0, quiet=True)))

@@ -63,8 +63,8 @@ class Watched:
             reset(start, mask)
             self.starts.append(wrapping.read(trainer.model))
 
-        def watched_train(start, mask, seed, stop, begin=0, *rest):
-            trained = train(start, mask, seed, stop, begin, *rest)
+        def watched_train(start, mask, seed, stop, begin=0, *rest, **more):
+            trained = train(start, mask, seed, stop, begin, *rest, **more)
             self.calls.append((begin, self.starts[-1], trained))
             return trained
 

@@ -32,8 +32,8 @@ class Scripted(Laboratory):
         kept = {self.dense.kept: 0} | {plan.kept: plan.round for plan in self.plans}
         train = self.trainer.train
 
-        def scripted(start, mask, seed, *rest):
-            trained, number = train(start, mask, seed, *rest), kept[mask.kept]
+        def scripted(start, mask, seed, *rest, **more):
+            trained, number = train(start, mask, seed, *rest, **more), kept[mask.kept]
             accuracy = script[seed][number] if isinstance(script, dict) else script[number]
             found = {**trained.early_stop, 'validation_accuracy': accuracy}
             if test is not None:

@@ -60,7 +60,7 @@ def model_of(values, build=nets.dense):
 
 def test_the_curve_has_its_columns(trainer, start, ones):
     trained = trainer.train(start, ones, seed=0, stop=11, eval_every=4)
-    assert training.CURVE == (
+    assert trained.columns == (
         *('step', 'train_loss', 'train_accuracy'),
         *('validation_loss', 'validation_accuracy'),
     )
@@ -109,13 +109,34 @@ def test_evaluations_change_nothing(trainer, start, ones):
     assert one.curve[-1, 3:].tolist() == other.curve[-1, 3:].tolist()
 
 
-def test_pauses_are_told(trainer, start, ones):
+def test_evaluations_are_told_as_they_stand_in_the_curve(trainer, start, ones):
     told = []
-    trainer.train(start, ones, seed=0, stop=7, eval_every=3, snapshot_at=4, on_step=told.append)
-    assert told == [0, 3, 4, 6, 7]
+    options = {'seed': 0, 'stop': 7, 'eval_every': 3, 'on_evaluation': told.append}
+    trained = trainer.train(start, ones, snapshot_at=4, **options)
+    assert [row['step'] for row in told] == [0, 3, 6, 7]  # not at the snapshot alone
+    assert {tuple(row) for row in told} == {trained.columns}
+    np.testing.assert_array_equal([list(row.values()) for row in told], trained.curve)
     told.clear()
-    trainer.train(start, ones, seed=0, stop=7, begin=2, eval_every=3, on_step=told.append)
-    assert told == [2, 3, 6, 7]
+    trainer.train(start, ones, begin=2, **options)
+    assert [row['step'] for row in told] == [2, 3, 6, 7]
+
+
+def test_a_curve_on_the_test_part_changes_nothing_else(trainer, start, ones):
+    options = {'seed': 0, 'stop': 60, 'eval_every': 2}
+    plain = trainer.train(start, ones, **options)
+    more = trainer.train(start, ones, **options, test_curve=True)
+    assert more.columns == (*plain.columns, 'test_loss', 'test_accuracy')
+    np.testing.assert_array_equal(more.curve[:, :5], plain.curve)
+    for name in ('early_weights', 'final_weights'):
+        assert nets.unlike(getattr(more, name), getattr(plain, name)) == []
+    for name in ('early_stop_step', 'early_stop', 'final'):
+        assert getattr(more, name) == getattr(plain, name)
+    # The looks at the end are those of the curve; on this data another step would be chosen by it.
+    rows = {row[0]: dict(zip(more.columns, row, strict=True)) for row in more.curve.tolist()}
+    early = rows[more.early_stop_step]
+    assert {k: early[k] for k in more.early_stop} == more.early_stop
+    assert {k: rows[60][k] for k in more.final} == more.final
+    assert more.curve[np.argmin(more.curve[:, 5]), 0] != more.early_stop_step
 
 
 # -- early stop

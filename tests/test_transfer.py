@@ -482,6 +482,7 @@ def test_a_model_of_ones_own_is_that_of_the_source_too(monkeypatch, tmp_path):
             transfer_from='mnist',
             workdir=str(tmp_path),
             export=(),
+            report=False,
             **{name: NAMED[name] for name in kept},
         )
     except errors.ConfigError as e:

@@ -338,6 +338,7 @@ class Pair:
 
     def _start(self, config, flags):
         command = [sys.executable, '-P', '-m', 'experiments.lottery', '--strategy=multi_worker']
+        command += ['--noreport']
         env = {**os.environ, 'PYTHONPATH': str(ROOT), 'TF_CONFIG': json.dumps(config)}
         return subprocess.Popen(
             [*command, *FLAGS, *flags, f'--workdir={self.workdir}'],

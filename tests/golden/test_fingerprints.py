@@ -26,12 +26,13 @@ FIELDS = {item.name: item for item in dataclasses.fields(Experiment)}
 NOT_BITS = {
     *['data_dir', 'download', 'rounds', 'target_density', 'replicates', 'controls'],
     *['control_rounds', 'threads', 'label', 'workdir', 'export', 'margin', 'dry_run'],
+    *['tensorboard', 'report'],
 }
 BITS = {
     *['model', 'dataset', 'split_seed', 'procedure', 'rate', 'conv_rate', 'output_rate'],
     *['shortcut_rate', 'scope', 'include', 'exclude', 'criterion', 'rounding', 'training_steps'],
     *['batch_size', 'optimizer', 'learning_rate', 'eval_every', 'rewind_step', 'seed', 'engine'],
-    *['strategy'],
+    *['strategy', 'test_curve'],
 }
 
 
