@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from absl import logging
+
 from experiments import quiet
 
 with quiet.starting():
@@ -52,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 = written, 2 = an expected failure, said in one line."""
     try:
         given = _parser().parse_args(arguments)
-        session.configure(0)
+        logging.set_verbosity(logging.ERROR)
+        with quiet.starting():
+            session.configure(0)
         options = {k: v for k, v in vars(given).items() if k != 'run'}
         found = analyse(given.run, **options)
         for name, result in found.items():

@@ -22,6 +22,7 @@ from lth_keras.fitting import BatchesAdapter as _  # noqa: F401 - fit takes Batc
 from lth_keras.mask import Mask
 from lth_keras.models import MODELS
 from lth_keras.pruning import MaskedLayer, PruningPolicy, assign_mask, read_mask
+from lth_keras.reporting import Report, make_report
 from lth_keras.rewind import RewindCallback, Snapshot
 from lth_keras.ticket import Ticket
 from lth_keras.verdict import Verdict, judge
@@ -49,6 +50,7 @@ __all__ = [
     'MaskedLayer',
     'ModelError',
     'PruningPolicy',
+    'Report',
     'RewindCallback',
     'Snapshot',
     'Source',
@@ -63,6 +65,7 @@ __all__ = [
     'find',
     'find_tickets',
     'judge',
+    'make_report',
     'read_mask',
     'strip',
 ]

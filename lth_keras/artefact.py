@@ -193,6 +193,25 @@ def read_meta(directory: Path | str, advice: str = RESTORE) -> dict[str, Any]:
     return read_manifest(directory, advice)['meta']
 
 
+def read_text(directory: Path | str, name: str, advice: str = RESTORE) -> str:
+    """One text of an artefact; it and the manifest are verified, the other files not looked at."""
+    directory = Path(directory)
+    record = read_manifest(directory, advice)['files'].get(name)
+    if record is None:
+        raise _corrupt(directory / MANIFEST, f'a file {name}', 'none in its list', advice)
+    return _verified(directory / name, record, advice).decode('utf-8')
+
+
+def _verified(path: Path, record: Mapping[str, Any], advice: str) -> bytes:
+    data = _bytes(path, advice)
+    if len(data) != record['size']:
+        raise _corrupt(path, f'{record["size"]} bytes', f'{len(data)}', advice)
+    check = hashlib.sha256(data).hexdigest()
+    if check != record['sha256']:
+        raise _corrupt(path, f'checksum {record["sha256"][:12]}', check[:12], advice)
+    return data
+
+
 def read(directory: Path | str, kind: str | None = None, advice: str = RESTORE) -> Artefact:
     """Reads an artefact and verifies every byte of it; the arrays are read-only.
 
@@ -217,12 +236,7 @@ def read(directory: Path | str, kind: str | None = None, advice: str = RESTORE) 
     arrays, texts = {}, {}
     for name, record in manifest['files'].items():
         path, (group, suffix) = directory / name, os.path.splitext(name)
-        data = _bytes(path, advice)
-        if len(data) != record['size']:
-            raise _corrupt(path, f'{record["size"]} bytes', f'{len(data)}', advice)
-        check = hashlib.sha256(data).hexdigest()
-        if check != record['sha256']:
-            raise _corrupt(path, f'checksum {record["sha256"][:12]}', check[:12], advice)
+        data = _verified(path, record, advice)
         if suffix == '.npz' and group in manifest['packed']:
             arrays[group] = _arrays(data, manifest['packed'][group])
         else:

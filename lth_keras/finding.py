@@ -2,25 +2,36 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lth_keras import (
+    board,
+    choosing,
+    errors,
+    outcome,
+    plan,
+    records,
+    report,
+    reporting,
+    session,
+    workers,
+)
 from lth_keras import data as data_sets
-from lth_keras import digests, errors, exporting, plan, records, report, session, stages, workers
 from lth_keras._compat import Model
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
 from lth_keras.progress import Progress
 from lth_keras.rounds import search
 from lth_keras.runs import Run
-from lth_keras.stages import TICKET, Round
 from lth_keras.store import Store
 from lth_keras.ticket import Ticket
+from lth_keras.watching import Several
 
-TIMINGS, PROVENANCE = 'timings.json', 'provenance.json'
+TIMINGS = 'timings.json'
 Part = tuple[np.ndarray, np.ndarray]
 
 
@@ -33,6 +44,7 @@ class Found:
     summaries: list[report.Summary]
     exported: dict[str, Path]
     matching: tuple[int, int] | None
+    page: Path | None = None
 
     def __repr__(self) -> str:
         return f'<{len(self.rows)} trainings in {self.directory}, {len(self.exported)} exported>'
@@ -48,6 +60,8 @@ class Found:
         if 2 * len(last) > len(self.rows):
             lines += ['most early stops lie at the last step: train longer', '']
         lines.append(f'tables and plots: {self.directory}')
+        if self.page:
+            lines.append(f'report:           {self.page}')
         for name, folder in self.exported.items():
             smallest = self.matching and name.startswith(f'round-{self.matching[0]:02d}-')
             why = ' (the smallest that matches dense on validation data)' if smallest else ''
@@ -142,26 +156,45 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
 
     Of several workers each runs it all, and the chief alone writes and shows progress.
     """
+    board.check(experiment)  # before anything is written, a probe of the engine included
     lab = lab or Laboratory(experiment)
     experiment = lab.experiment  # durations in steps
     team = workers.team_of(experiment.strategy, lab.strategy)
     store = workers.store(experiment.workdir, team)
     _ = lab.plans  # before anything is written: a plan that cannot be is an error
     opened = store.open_run(lab.name, lab.fingerprint, lab.identity, bool(experiment.label))
-    with workers.joined(team, records.command(experiment)), opened as run:
-        run.write(PROVENANCE, digests.pretty(session.provenance()))
-        progress = Progress(plan.steps(lab), quiet or not team.chief)
+    asked = workers.joined(team, records.command(experiment))
+    with asked, opened as run:
+        found = _search(lab, store, run, team, quiet)
+        if experiment.report and team.chief:
+            command = records.command(experiment)
+            page = reporting.after_search(lab, run.directory, command, found.rows).page
+            found = dataclasses.replace(found, page=page)
+    return found
+
+
+def _search(lab: Laboratory, store: Store, run: Run, team: workers.Team, quiet: bool) -> Found:
+    """All trainings, their records and tables, and the exported tickets."""
+    experiment = lab.experiment
+    with outcome.recorded(run, lab):
+        progress = Progress(
+            plan.steps(lab),
+            quiet or not team.chief,
+            trainings=plan.count(lab),
+            at_most=experiment.stop_rule != 'never',
+        )
+        watcher = Several(progress, board.of(experiment, run.directory, team.chief))
         rows: list[dict[str, Any]] = []
         known = records.recorded(run.directory, store)
-        chosen = _Chosen(experiment, store)
+        chosen = choosing.Chosen(experiment, store)
         try:
-            for result in search(lab, store, progress):
+            for result in search(lab, store, watcher):
                 rows.append(result.row)
                 chosen.offer(result)
                 known[records.place(result.row)] = result.row
                 run.write(records.NAME, records.to_text(lab, known))
         finally:
-            progress.close()
+            watcher.close()
             if progress.seconds:
                 run.write(TIMINGS, _timings(run, progress))
         # What an earlier command of this run trained stays in its tables.
@@ -170,7 +203,7 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
             for name, content in report.write_report(everything, experiment.margin).items():
                 run.write(name, content)
         matching = report.smallest_matching(rows, experiment.margin)
-        exported = _export(run, chosen.tickets(rows), lab, team.chief)
+        exported = choosing.export(run, chosen.tickets(rows), lab, team.chief)
     summaries = report.summarise(everything, experiment.margin)
     return Found(run.directory, everything, summaries, exported, matching)
 
@@ -186,63 +219,3 @@ def _timings(run: Run, progress: Progress) -> str:
         for name, seconds in progress.seconds.items()
     }
     return json.dumps({**before, **now}, indent=1) + '\n'
-
-
-class _Chosen:
-    """Remembers the tickets that may be exported while the search runs, without trained weights.
-
-    Those are in the store; in memory they would grow with rounds and replicates.
-    """
-
-    def __init__(self, experiment: Experiment, store: Store):
-        self._margin = experiment.margin
-        self._wanted = experiment.export
-        self._store = store
-        self._tickets: dict[tuple[int, int], tuple[Ticket, str]] = {}
-
-    def offer(self, result: Round) -> None:
-        wants_all = 'smallest_matching' in self._wanted
-        if result.variant == TICKET and (wants_all or str(result.round) in self._wanted):
-            bare = dataclasses.replace(result.ticket, early_stop=None, final=None)
-            self._tickets[result.round, result.replicate] = bare, result.stage
-
-    def tickets(self, rows: list[dict[str, Any]]) -> Iterable[tuple[str, Ticket]]:
-        """(name, ticket): of each wanted round the replicate of lowest validation loss."""
-        for wanted in self._wanted:
-            if wanted == 'none':
-                continue
-            if wanted == 'smallest_matching':
-                found = report.smallest_matching(rows, self._margin)
-                if found is None:
-                    continue
-                number, replicate = found
-            else:
-                number = int(wanted)
-                of_round = [r for r in rows if r['round'] == number and r['variant'] == TICKET]
-                if not of_round:
-                    continue  # every replicate stopped before it
-                best = min(of_round, key=lambda r: r['validation_loss'])
-                replicate = best['replicate']
-            bare, stage = self._tickets[number, replicate]
-            name = f'round-{number:02d}-replicate-{replicate}'
-            yield name, stages.with_weights(bare, self._store.find(*stage.split('-')))
-
-
-def _export(
-    run: Run, tickets: Iterable[tuple[str, Ticket]], lab: Laboratory, writes: bool
-) -> dict[str, Path]:
-    exported = {}
-    for name, ticket in tickets:
-        folder = exported[name] = run.directory / 'tickets' / name
-        if not writes:
-            continue
-        if not (folder / 'ticket').exists():
-            ticket.save(folder / 'ticket')
-        target = folder / 'saved_model'
-        if target.exists():
-            exporting.verify(target)
-        else:
-            # From the builder, not from the text: layers may be known to this process only.
-            model = ticket.apply(lab.build_model, 'early_stop')
-            exporting.export(model, target, samples=lab.data.test[0][:64])
-    return exported

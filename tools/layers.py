@@ -23,14 +23,17 @@ LAYERS = {
         *['graph', 'architecture', 'pruning', 'rewind', 'training', 'initial', 'data', 'models'],
         *['ticket', 'engine', 'slots', 'optimizers', 'strategies', 'draws', 'program', 'loop'],
         *['precisions', 'batches', 'fitting', 'behaviour', 'products', 'initializers'],
-        *['learning_rates', 'pacing'],
+        *['learning_rates', 'pacing', 'trained'],
     ],
     'run': [
         *['experiment', 'laboratory', 'rounds', 'controls', 'store', 'runs', 'progress'],
         *['plan', 'probing', 'records', 'session', 'workers', 'settings', 'consistency'],
-        *['making', 'keys', 'stages', 'transfer'],
+        *['making', 'keys', 'stages', 'transfer', 'watching', 'curve', 'board', 'outcome'],
     ],
-    'use': ['report', 'exporting', 'finding', 'tuning', 'analysis'],
+    'use': [
+        *['report', 'reporting', 'exporting', 'choosing', 'finding', 'tuning', 'analysis'],
+        'inventory',
+    ],
 }
 # lth_keras/__init__.py and the experiments lie above all of these, in this order.
 FACADE, DRIVE = 'facade', 'drive'

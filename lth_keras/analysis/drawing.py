@@ -13,13 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from lth_keras.analysis.base import OVERALL, Row
-from lth_keras.report.plots import label_positions, show_percent
+from lth_keras.report.axes import label_positions, show_percent
+from lth_keras.report.style import COLOURS, DPI, MARKERS, MUTED, plain, say, settings
 
-# Okabe and Ito's palette, black for the whole network.
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
-MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
-MUTED = '0.35'
-_DPI = 150
+__all__ = ['COLOURS', 'MUTED', 'plain', 'say', 'show_percent']
 
 
 def png(draw: Callable[[Figure], None]) -> bytes:
@@ -27,11 +24,9 @@ def png(draw: Callable[[Figure], None]) -> bytes:
 
     A user's matplotlibrc changes nothing, and the file names no version.
     """
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update({'font.size': 9, 'axes.axisbelow': True, 'axes.titlesize': 9.5})
+    with settings(9), matplotlib.rc_context({'axes.titlesize': 9.5}):
         layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, wspace=0.03, hspace=0.03)
-        figure = Figure(figsize=(11.0, 4.6), dpi=_DPI, layout=layout)
+        figure = Figure(figsize=(11.0, 4.6), dpi=DPI, layout=layout)
         FigureCanvasAgg(figure)
         draw(figure)
         stream = io.BytesIO()
@@ -101,12 +96,6 @@ def line(axes: Axes, points: Sequence[tuple[float, float]], **style: object) -> 
         axes.plot(*zip(*points, strict=True), **style)  # type: ignore[arg-type]
 
 
-def plain(axes: Axes) -> None:
-    """No box, light horizontal lines."""
-    axes.grid(axis='y', color='0.9')
-    axes.spines[['top', 'right']].set_visible(False)
-
-
 def density_axis(axes: Axes, rows: Iterable[Row], room: float = 6.0) -> None:
     """A logarithmic axis from dense to sparse, with labels at the measured densities.
 
@@ -134,12 +123,6 @@ def log_values(axes: Axes) -> None:
     axes.yaxis.set_major_locator(ticker.LogLocator(10, (1.0, 2.0, 3.0, 5.0, 7.0)))
     axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: f'{100 * y:.3g}%'))
     axes.yaxis.set_minor_locator(ticker.NullLocator())
-
-
-def say(axes: Axes, text: str) -> None:
-    """A sentence in the place of a panel that has nothing to show."""
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, text, ha='center', va='center', wrap=True, color=MUTED)
 
 
 def legend(figure: Figure, axes: Axes, columns: int = 4) -> None:

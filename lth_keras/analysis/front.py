@@ -6,6 +6,7 @@ from typing import Any
 from lth_keras import errors, files
 from lth_keras.analysis import drawing, reading, writing
 from lth_keras.analysis.base import Analysis
+from lth_keras.report import tables_csv
 
 FOLDER = 'analysis'
 PARTS = ('train', 'validation')
@@ -41,7 +42,7 @@ def looked_at(
         analysis.finish()
         tables = {table: rows for table, rows in analysis.tables.items() if rows}
         found[name] = {**chosen, 'part': part, 'notes': analysis.notes, 'tables': tables}
-        content |= {f'{table}.csv': writing.to_csv(rows) for table, rows in tables.items()}
+        content |= {f'{table}.csv': tables_csv.to_csv(rows) for table, rows in tables.items()}
         content[f'{name}.png'] = drawing.png(analysis.draw)
     content[writing.NAME] = writing.to_json(head, found)  # last: it stands for the others
     files.ensure_directory(folder, files.DISK)

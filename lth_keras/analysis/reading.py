@@ -1,5 +1,6 @@
 """A finished run, read back from its directory and the store beside it; nothing is trained."""
 
+import copy
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,7 +71,7 @@ class FinishedRun:
     """
 
     directory: Path
-    lab: Recorded
+    lab: Laboratory
     command: str
     fingerprint: str
     rows: Sequence[Mapping[str, Any]]
@@ -121,6 +122,14 @@ class FinishedRun:
                     f'expected the {e} stage of replicate {replicate} after round {last} in '
                     f'{store.stages}, found none; first run: {self.command}'
                 ) from None
+
+
+def of(lab: Laboratory, directory: Path, command: str, rows: Sequence[Any]) -> FinishedRun:
+    """The run that a laboratory has just finished; its controls are not looked at."""
+    bare = copy.copy(lab)
+    bare.experiment = dataclasses.replace(lab.experiment, controls=(), control_rounds=())
+    tickets = [row for row in rows if row['variant'] == TICKET]
+    return FinishedRun(directory, bare, command, lab.fingerprint, tickets)
 
 
 def read(

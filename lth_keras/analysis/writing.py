@@ -1,40 +1,14 @@
 """The files of an analysis: one JSON with all numbers, a CSV per table."""
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lth_keras import digests, errors
-from lth_keras.analysis.base import Row
 
 NAME = 'analysis.json'
 FORMAT, VERSION = 'lth_keras.analysis', 1
-
-
-def to_csv(rows: Sequence[Row]) -> str:
-    """A table as CSV; None is empty, floats are written exactly.
-
-    The numbers of a list (a histogram, an image by rows) are one cell, separated by spaces.
-
-    >>> to_csv([{'a': 1, 'b': None, 'c': [[1, 2], [3, 4]]}, {'a': 0.5, 'b': 'x', 'c': []}])
-    'a,b,c\\n1,,1 2 3 4\\n0.5,x,\\n'
-    """
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator='\n')
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
-    return stream.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return ' '.join(filter(None, map(_cell, value)))
-    return '' if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
 def to_json(head: Mapping[str, Any], analyses: Mapping[str, Any]) -> str:

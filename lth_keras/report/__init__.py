@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 
 from lth_keras import verdict
+from lth_keras.report.matching import smallest_matching
 from lth_keras.report.plots import plot_accuracy, plot_early_stop, plot_files, write_plots
-from lth_keras.report.summary import Measure, Row, Summary, smallest_matching, summarise
-from lth_keras.report.table import csv_table, markdown_table, rows_csv, text_table
+from lth_keras.report.summary import Measure, Row, Summary, summarise
+from lth_keras.report.table import markdown_table, text_table
+from lth_keras.report.tables_csv import csv_table, rows_csv
 
 __all__ = [
     'Measure',

@@ -20,6 +20,7 @@ from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.procedures import PROCEDURES
 from lth_keras.registry import Registry
 from lth_keras.report.claims import claims_table
+from lth_keras.report.figures import FIGURES
 from lth_keras.report.measured import measured_table
 from lth_keras.report.plots import result_png
 from lth_keras.report.recipes import LENET
@@ -131,7 +132,7 @@ REGISTRIES: dict[str, Registry] = {
     for registry in (
         *(MODELS, DATASETS, AUGMENTATIONS, PROCEDURES, CRITERIA, CONTROLS),
         *(OPTIMIZERS, STRATEGIES, INITIALIZERS, LEARNING_RATES, LABEL_NOISES, NORMALISATIONS),
-        *(STOP_RULES, ROUNDINGS),
+        *(STOP_RULES, ROUNDINGS, FIGURES),
     )
 }
 

@@ -1,36 +1,11 @@
-"""Summaries and records as text: for a terminal, for Markdown, and as CSV."""
+"""Summaries as text: for a terminal, and for Markdown."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from lth_keras import verdict
-from lth_keras.report.summary import TICKET, Measure, Row, Summary
+from lth_keras.report.summary import TICKET, Measure, Summary, order
 
-# The order of a training's columns; keys unknown here follow by name, then the layers.
-_ROW_COLUMNS = (
-    'replicate',
-    'round',
-    'variant',
-    'draw',
-    'density',
-    'model_density',
-    'early_stop_step',
-    'validation_loss',
-    'validation_accuracy',
-    'test_loss',
-    'test_accuracy',
-    'final_validation_loss',
-    'final_validation_accuracy',
-    'final_test_loss',
-    'final_test_accuracy',
-    'training_steps',
-    'rewind_step',
-    'rewound',
-    'eval_every',
-    'stage',
-)
-_MEASURES = ('test_accuracy', 'early_stop_step', 'final_test_accuracy')
+MEASURES = ('test_accuracy', 'early_stop_step', 'final_test_accuracy')
 
 
 def text_table(summaries: Sequence[Summary]) -> str:
@@ -93,55 +68,6 @@ def markdown_table(summaries: Sequence[Summary]) -> str:
     return '\n'.join([*lines, *(f'- {note}' for note in footnotes(summaries))]) + '\n'
 
 
-def csv_table(summaries: Iterable[Summary]) -> str:
-    """One line per (round, variant) with every number at full precision.
-
-    >>> one = Summary(0, 'ticket', 1, 1, 1.0, Measure.of([0.5]), Measure.of([100]),
-    ...               Measure.of([0.25]))
-    >>> csv_table([one]).split()[1]
-    '0,ticket,1,1,1.0,0.5,,,0.5,0.5,100.0,,,100,100,0.25,,,0.25,0.25,,,'
-    """
-    columns = ['round', 'variant', 'replicates', 'trainings', 'density']
-    for name in _MEASURES:
-        columns += [f'{name}_{part}' for part in ('mean', 'low', 'high', 'min', 'max')]
-    lines: list[list[object]] = [[*columns, 'verdict', 'reason', 'note']]
-    for s in summaries:
-        line = [s.round, s.variant, s.replicates, s.trainings, s.density]
-        for name in _MEASURES:
-            m: Measure = getattr(s, name)
-            line += [m.mean, m.low, m.high, m.minimum, m.maximum]
-        decided = [s.verdict.name, s.verdict.reason] if s.verdict else [None, None]
-        lines.append([*line, *decided, s.note])
-    return _csv(lines)
-
-
-def rows_csv(rows: Iterable[Row]) -> str:
-    """One line per training, flat: known columns first, then other keys, then layers, by name.
-
-    >>> print(rows_csv([{'round': 1, 'variant': 'ticket', 'replicate': 0,
-    ...                  'layers': {'dense/kernel': {'kept': 3, 'size': 4}}}]))
-    replicate,round,variant,dense/kernel:kept,dense/kernel:size
-    0,1,ticket,3,4
-    <BLANKLINE>
-    """
-    rows = sorted(
-        rows,
-        key=lambda r: (
-            (r['round'], r['variant'] != TICKET, r['variant'], r['replicate']) + (r.get('draw', 0),)
-        ),
-    )
-    present = {key for row in rows for key in row} - {'layers'}
-    known = [key for key in _ROW_COLUMNS if key in present]
-    columns = known + sorted(present - set(known))
-    layers = sorted({path for row in rows for path in row.get('layers', {})})
-    lines = [columns + [f'{path}:{part}' for path in layers for part in ('kept', 'size')]]
-    for row in rows:
-        counts = [row.get('layers', {}).get(path, {}) for path in layers]
-        line = [row.get(key) for key in columns]
-        lines.append(line + [count.get(part) for count in counts for part in ('kept', 'size')])
-    return _csv(lines)
-
-
 def footnotes(summaries: Sequence[Summary]) -> list[str]:
     """What stands below a table: what ± means, the reason of each verdict, what is missing."""
     notes = []
@@ -151,17 +77,26 @@ def footnotes(summaries: Sequence[Summary]) -> list[str]:
         notes.append(f'± half-width of the 95% t-interval over {count} replicates')
     if any(s.replicates == 1 for s in summaries):
         notes.append(verdict.ONE_REPLICATE)
-    reasons: dict[str, list[int]] = {}
+    return notes + reasons(summaries) + missing(summaries)
+
+
+def reasons(summaries: Sequence[Summary]) -> list[str]:
+    """Each verdict with its reason, once for all rounds that share it."""
+    found: dict[str, list[int]] = {}
     for s in summaries:
         said = s.replicates == 1 and s.verdict and s.verdict.reason == verdict.ONE_REPLICATE
         if s.verdict and not said:
-            reasons.setdefault(str(s.verdict), []).append(s.round)
-    notes += [f'{_rounds(rounds)}: {text}' for text, rounds in reasons.items()]
-    gaps: dict[str, list[int]] = {}
+            found.setdefault(str(s.verdict), []).append(s.round)
+    return [f'{_rounds(rounds)}: {text}' for text, rounds in found.items()]
+
+
+def missing(summaries: Sequence[Summary]) -> list[str]:
+    """What some rounds lack beside the others."""
+    found: dict[str, list[int]] = {}
     for s in summaries:
         if s.note:
-            gaps.setdefault(f'{s.variant}: {s.note}', []).append(s.round)
-    return notes + [f'{_rounds(rounds)}, {text}' for text, rounds in gaps.items()]
+            found.setdefault(f'{s.variant}: {s.note}', []).append(s.round)
+    return [f'{_rounds(rounds)}, {text}' for text, rounds in found.items()]
 
 
 def show_density(density: float) -> str:
@@ -175,22 +110,23 @@ def show_density(density: float) -> str:
 
 def _cells(summaries: Sequence[Summary]) -> tuple[list[tuple[str, list[str]]], list[list[str]]]:
     """Column groups [(title, labels)] and one list of cells per round."""
-    controls = sorted({s.variant for s in summaries} - {TICKET})
+    controls = [v for v in order(s.variant for s in summaries) if v != TICKET]
     judged = any(s.verdict for s in summaries)
-    groups = [('', ['round', 'density'])]
+    # The verdict stands where it is seen, however many controls follow.
+    groups = [('', ['round', 'density', *(['verdict'] if judged else [])])]
     groups.append((TICKET, ['test accuracy', 'early stop', 'final accuracy']))
     groups += [(name, ['test accuracy', 'early stop']) for name in controls]
-    groups += [('', ['verdict'])] if judged else []
     by_key = {(s.round, s.variant): s for s in summaries}
     body = []
     for round_ in sorted({s.round for s in summaries}):
         ticket = by_key.get((round_, TICKET))
         first = ticket or next(s for s in summaries if s.round == round_)
-        line = [str(round_), show_density(first.density), *_numbers(ticket, 3)]
-        for name in controls:
-            line += _numbers(by_key.get((round_, name)), 2)
+        line = [str(round_), show_density(first.density)]
         if judged:
             line.append(ticket.verdict.name if ticket and ticket.verdict else '')
+        line += _numbers(ticket, 3)
+        for name in controls:
+            line += _numbers(by_key.get((round_, name)), 2)
         body.append(line)
     return groups, body
 
@@ -198,7 +134,7 @@ def _cells(summaries: Sequence[Summary]) -> tuple[list[tuple[str, list[str]]], l
 def _numbers(summary: Summary | None, columns: int) -> list[str]:
     if summary is None:
         return [''] * columns
-    measures = [(getattr(summary, name), 0 if 'step' in name else 4) for name in _MEASURES]
+    measures = [(getattr(summary, name), 0 if 'step' in name else 4) for name in MEASURES]
     return [_plus_minus(m, digits) for m, digits in measures[:columns]]
 
 
@@ -234,9 +170,3 @@ def _pipes(cells: list[str], escape: bool = True) -> str:
     if escape:
         cells = [cell.replace('|', '\\|') for cell in cells]
     return '| ' + ' | '.join(cells) + ' |'
-
-
-def _csv(lines: Iterable[Sequence]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator='\n').writerows(lines)
-    return stream.getvalue()

@@ -17,6 +17,7 @@ from lth_keras.ticket import Ticket
 OPTIONS = {
     **{'rounds': 2, 'replicates': 2, 'controls': (), 'export': ('none',), 'engine': 'plain'},
     **{'training_steps': 12, 'batch_size': 20, 'eval_every': 6, 'learning_rate': 0.02},
+    'report': False,
 }
 
 

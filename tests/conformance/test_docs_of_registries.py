@@ -25,6 +25,7 @@ from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.procedures import PROCEDURES
 from lth_keras.registry import Registry
+from lth_keras.report.figures import FIGURES
 from lth_keras.stopping import STOP_RULES
 from lth_keras.strategies import STRATEGIES
 
@@ -49,6 +50,7 @@ REGISTRIES = {
     'NORMALISATIONS': (NORMALISATIONS, set()),
     'STOP_RULES': (STOP_RULES, set()),
     'ANALYSES': (ANALYSES, set()),
+    'FIGURES': (FIGURES, set()),
     'FORMATS': (FORMATS, set()),
 }
 FOLDERS = {

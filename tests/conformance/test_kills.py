@@ -14,8 +14,9 @@ COMMAND = [
     *[sys.executable, '-m', 'experiments.lottery', '--dataset=digits', '--training_steps=300'],
     *['--eval_every=50', '--rounds=6', '--replicates=2', '--rewind_step=35', '--export=6'],
 ]
-# Not results: durations, where it ran, the lock. A SavedModel holds a random identifier.
-NOT_RESULTS = ('timings.json', 'provenance.json', 'lock')
+# Not results: durations, where it ran, the lock, and the report, which tells the durations. A
+# SavedModel holds a random identifier.
+NOT_RESULTS = ('timings.json', 'provenance.json', 'lock', 'report')
 
 
 def start(workdir: Path, **streams) -> subprocess.Popen:
@@ -28,7 +29,9 @@ def results(workdir: Path) -> dict[str, str]:
     return {
         str(path.relative_to(workdir)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(workdir.rglob('*'))
-        if path.is_file() and path.name not in NOT_RESULTS and 'saved_model' not in str(path)
+        if path.is_file()
+        and not set(path.parts) & set(NOT_RESULTS)
+        and 'saved_model' not in str(path)
     }
 
 

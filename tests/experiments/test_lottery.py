@@ -14,7 +14,7 @@ import lth_keras as lth
 ROOT = Path(__file__).parents[2]
 TINY = (
     '--model=tests.own:small --dataset=tests.own:data --training_steps=12 --batch_size=20 '
-    '--eval_every=4 --rounds=2 --replicates=2'
+    '--eval_every=4 --rounds=2 --replicates=2 --noreport'
 ).split()
 
 

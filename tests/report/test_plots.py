@@ -15,6 +15,7 @@ from lth_keras.report import (
     write_plots,
     write_report,
 )
+from lth_keras.report.axes import label_positions
 
 
 def chunks(png):
@@ -120,14 +121,14 @@ def test_content(rows, drawn):
 
 
 def test_one_replicate_is_said(make_rows, drawn):
-    plots.render(summarise(make_rows(replicates=1), 0.005), [plots._accuracy])
+    plots.render(summarise(make_rows(replicates=1), 0.005), [plots.accuracy_panel])
     assert drawn[0].get_supxlabel() == 'one replicate: no confidence interval'
 
 
 def test_uneven_densities_are_labelled():
-    found = plots.label_positions([1.0, 0.99, 0.98, 0.5, 0.1, 0.01], gap=0.15)
+    found = label_positions([1.0, 0.99, 0.98, 0.5, 0.1, 0.01], gap=0.15)
     assert found == [1.0, 0.5, 0.1, 0.01]
-    assert plots.label_positions([1.0, 0.95], gap=0.15) == [1.0]
+    assert label_positions([1.0, 0.95], gap=0.15) == [1.0]
 
 
 def test_write_report(rows):

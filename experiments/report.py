@@ -1,0 +1,108 @@
+"""The command `tools/report`: one page, figures and tables of one run, or of several."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from absl import logging
+
+from experiments import quiet
+
+with quiet.starting():
+    from lth_keras import errors, reporting, session
+    from lth_keras.outcome import RUNNING
+    from lth_keras.report import reading
+
+WATCHED = (reading.RECORDS, reading.PROVENANCE, reading.TIMINGS, reading.ANALYSIS)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise errors.ConfigError(f'{message}; --help lists the flags')
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog='tools/report',
+        description='Writes a report of runs: one HTML file, every figure as PNG and SVG, every '
+        'table as CSV. Several runs are compared. Trains nothing.',
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        'runs', metavar='RUN', nargs='+', help='WORKDIR/LABEL-FINGERPRINT, or a records.json'
+    )
+    parser.add_argument('--out', default='', help='folder; RUN/report, or report for several runs')
+    parser.add_argument('--title', default='', help='of the page')
+    parser.add_argument('--data_dir', default='', help='folder of prepared TFDS data sets')
+    parser.add_argument(
+        '--no_weights', action='store_true', help='looks at records and curves alone: faster'
+    )
+    parser.add_argument(
+        '--watch',
+        nargs='?',
+        type=int,
+        const=10,
+        default=0,
+        metavar='SECONDS',
+        help='writes it again whenever a run has gone on, until all have ended',
+    )
+    return parser
+
+
+def _once(given: argparse.Namespace, refresh: int = 0) -> None:
+    made = reporting.make_report(
+        given.runs, given.out, given.title, given.data_dir, not given.no_weights, refresh
+    )
+    for name, found in made.headlines.items():
+        session.say(f'{name}: {found.verdict}: {found.answer}', kept=str(made.page))
+    session.say(f'report: {made.page}')
+
+
+def _signature(runs: Sequence[str]) -> list[object]:
+    """What changes when a run goes on."""
+    found: list[object] = [reading.read(run).state for run in runs]
+    for run in runs:
+        for name in WATCHED:
+            try:
+                found.append((Path(run) / name).stat().st_mtime_ns)
+            except OSError:
+                found.append(0)
+    return found
+
+
+def _watch(given: argparse.Namespace) -> None:
+    seen: list[object] = []
+    while True:
+        now = _signature(given.runs)
+        running = RUNNING in now
+        if now != seen or not running:
+            _once(given, given.watch if running else 0)
+            seen = now
+        if not running:
+            session.say('no run is being worked on: the report is up to date')
+            return
+        time.sleep(given.watch)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 = written, 2 = an expected failure, said in one line."""
+    try:
+        given = _parser().parse_args(arguments)
+        if given.watch < 0:
+            raise errors.ConfigError(f'watch: expected seconds >= 1, received {given.watch}')
+        logging.set_verbosity(logging.ERROR)
+        with quiet.starting():
+            session.configure(0)
+        _watch(given) if given.watch else _once(given)
+    except errors.LotteryError as e:
+        return session.failed(e)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

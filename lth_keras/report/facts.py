@@ -1,0 +1,71 @@
+"""What a report says in words: what was run, by which rule it is judged, what the words mean."""
+
+from collections.abc import Sequence
+
+from lth_keras import verdict
+from lth_keras.report.book import Book
+from lth_keras.report.evidence import TEST
+
+
+def facts(book: Book) -> list[tuple[str, str]]:
+    """What was run, on what, with which seeds: only what is recorded."""
+    identity, record, provenance = book.record.get('identity', {}), book.record, book.provenance
+    seeds = sorted({row['seed'] for row in book.rows if 'seed' in row})
+    versions = identity.get('versions', {})
+    commits = record.get('commits') or ({'all': record['commit']} if 'commit' in record else {})
+    found = {
+        'fingerprint': book.settings.get('fingerprint'),
+        'replicates': _numbers(book.replicates),
+        'seeds': _numbers(seeds),
+        'trainings': f'{len(book.rows)}' + (f' of {book.planned}' if book.planned else ''),
+        'engine': identity.get('engine'),
+        'device': identity.get('device'),
+        'threads': identity.get('threads'),
+        'versions': ', '.join(f'{name} {number}' for name, number in sorted(versions.items())),
+        'data digest': str(identity.get('digests', {}).get('data', ''))[:16],
+        'network digest': str(identity.get('digests', {}).get('model', ''))[:16],
+        'commits': ', '.join(f'{c} (replicate {r})' for r, c in sorted(commits.items())),
+        'note': record.get('note'),
+        'started': provenance.get('started'),
+        'ended': provenance.get('ended'),
+    }
+    return [(name, str(value)) for name, value in found.items() if value not in (None, '')]
+
+
+def rule(book: Book) -> str:
+    """The rule behind the verdicts, and the test, in words."""
+    margin = 100 * book.margin
+    return (
+        f'Intervals: {TEST}. Winning: the interval of (ticket − dense) lies above −{margin:g} pp, '
+        'early stop comes no later on average, and accuracy or steps beat random '
+        're-initialisation with an interval clear of 0. Not winning: an interval contradicts one '
+        'of these. Else undecided, always so with one replicate. Each density is judged by '
+        'itself: among many, some verdicts come by chance.'
+        + ('' if len(book.replicates) > 1 else ' One replicate: there are no intervals.')
+    )
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """Whole numbers, a run of them shortened.
+
+    >>> _numbers([0, 1, 2, 5]), _numbers([3])
+    ('0-2, 5', '3')
+    """
+    parts: list[list[int]] = []
+    for value in values:
+        if parts and value == parts[-1][-1] + 1:
+            parts[-1].append(value)
+        else:
+            parts.append([value])
+    return ', '.join(f'{p[0]}-{p[-1]}' if len(p) > 1 else str(p[0]) for p in parts)
+
+
+GLOSSARY = (
+    ('density', 'Share of the prunable weights that is kept.'),
+    ('early stop', 'The step of minimum validation loss; accuracies are taken there.'),
+    ('ticket', 'A sparse subnetwork, rewound to its (early) initial weights, and trained.'),
+    ('dense network', 'The same network, unpruned: round 0.'),
+    ('reinit', "The ticket's mask with new random initial weights: the control of the verdict."),
+    ('± and [ , ]', 'Ends of a 95% t-interval over seeds; there is none with one seed.'),
+    (verdict.UNDECIDED, 'The evidence is not enough for either verdict; the reason says why.'),
+)

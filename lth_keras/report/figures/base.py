@@ -1,0 +1,94 @@
+"""What every figure of a report is: a title, a drawing, a caption, or why it cannot be drawn."""
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lth_keras.report import style
+from lth_keras.report.book import Book
+from lth_keras.report.summary import TICKET
+
+SIZE = (4.7, 3.6)  # inches: as wide as a phone shows legibly, and half a page of a paper
+
+
+class ReportFigure(abc.ABC):
+    """One figure of one run; a new one is a file with a subclass, and a line in `FIGURES`.
+
+    The first line of the subclass's docstring is its summary.
+
+    Args:
+      book: the run.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    size: tuple[float, float] = SIZE
+
+    def __init__(self, book: Book):
+        self.book = book
+
+    @property
+    def missing(self) -> str:
+        """Why it cannot be drawn, a sentence; '' if it can."""
+        return '' if self.book.rows else 'no training has finished'
+
+    @abc.abstractmethod
+    def draw(self, figure: Figure) -> None:
+        """Draws onto an empty figure."""
+
+    @property
+    @abc.abstractmethod
+    def caption(self) -> str:
+        """What the points, lines and bars are."""
+
+    @property
+    def table(self) -> Sequence[Mapping[str, Any]]:
+        """What is drawn, as rows of a CSV file; empty if another table has it."""
+        return ()
+
+
+def variant_styles(variants: Sequence[str]) -> dict[str, dict]:
+    """How the lines of ticket and controls look: the same in every figure of a report."""
+    styles: dict[str, dict] = {}
+    for i, name in enumerate(variants):
+        styles[name] = {
+            'color': style.COLOURS[i % len(style.COLOURS)],
+            'marker': style.MARKERS[i % len(style.MARKERS)],
+            'linestyle': '-' if name == TICKET else (0, (4, 1.5)),
+            'zorder': 3 if name == TICKET else 2.5,
+        }
+    return styles
+
+
+def chosen_rounds(book: Book, count: int = 4) -> list[int]:
+    """The rounds whose curves are shown: the dense one, the telling one, others spread evenly."""
+    rounds = sorted({s.round for s in book.tickets})
+    if len(rounds) <= count:
+        return rounds
+    keep = {rounds[0], book.telling_round, rounds[-1]}
+    spread = [rounds[round(i * (len(rounds) - 1) / (count - 1))] for i in range(count)]
+    for number in spread[1:-1]:
+        if len(keep) < count:
+            keep.add(number)
+    return sorted(keep & set(rounds))
+
+
+def label_of(book: Book, round_: int) -> str:
+    """A round as a legend names it: its density, or the dense network."""
+    if round_ == 0:
+        return 'dense network'
+    density = next(s.density for s in book.tickets if s.round == round_)
+    return f'{_percent(density)} (round {round_})'
+
+
+def _percent(density: float) -> str:
+    return f'{100 * density:.3g}%'
+
+
+def fit(axes: Axes, low: float, high: float, pad: float = 0.06) -> None:
+    """Limits of the y axis around what is to be seen."""
+    room = pad * (high - low) or 0.01
+    axes.set_ylim(low - room, high + room)

@@ -1,0 +1,169 @@
+"""The report of runs on disk: what their weights show, then all files, the page last."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lth_keras import digests, errors, files
+from lth_keras.analysis import ANALYSES, front
+from lth_keras.analysis import reading as analysis_reading
+from lth_keras.outcome import RUNNING
+from lth_keras.report import making, reading
+from lth_keras.report.book import Book
+from lth_keras.report.headline import Headline, headline
+
+FOLDER, INDEX = 'report', 'report.json'
+FORMAT, VERSION = 'lth_keras.report', 1
+LOOKS = ('weights', 'overlap', 'inputs')
+# Of a large run a few tickets show the same picture; tools/analyse looks at all.
+ROUNDS, REPLICATES = 5, 3
+
+Finish = Callable[[], analysis_reading.FinishedRun]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Where a report is, and what it says of each run.
+
+    Attributes:
+        page: the HTML file.
+        headlines: name of a run -> its answer.
+    """
+
+    page: Path
+    headlines: Mapping[str, Headline]
+
+
+def make_report(
+    runs: Sequence[str | Path],
+    out: str | Path = '',
+    title: str = '',
+    data_dir: str = '',
+    looks: bool = True,
+    refresh: int = 0,
+) -> Report:
+    """Writes a report of one run, or of several beside each other; nothing is trained.
+
+    Args:
+      runs: directories of runs, finished or not, or committed `records.json`; at least one.
+      out: its folder; `RUN/report` of one run, `report` of several if empty.
+      title: of the page.
+      data_dir: folder of prepared TFDS data sets, for runs on one of them.
+      looks: whether weights that nobody has analysed are looked at, for the pictures of them.
+      refresh: seconds after which a browser loads the page anew; 0: never.
+
+    Raises:
+      StoreError: something that is no run, or files that cannot be written.
+      ConfigError: no run.
+    """
+    if not runs:
+        raise errors.ConfigError('expected at least one run, received none')
+    books = [reading.read(run) for run in runs]
+    if looks:
+        books = [_looked(book, _reader(book, data_dir)) for book in books]
+    alone = books[0].directory / FOLDER if len(books) == 1 else Path(FOLDER)
+    return _write(books, Path(out) if out else alone, title, refresh)
+
+
+def after_search(lab: Any, run: Path, command: str, rows: Sequence[Any]) -> Report:
+    """The report of a search that has just ended, with its own network and data at hand."""
+    book = reading.read(run)
+    book = _looked(book, lambda: analysis_reading.of(lab, run, command, rows))
+    return _write([book], run / FOLDER, '', 0)
+
+
+def _reader(book: Book, data_dir: str) -> Finish:
+    """Reads the run for its analyses, with the data folder of its own command if none is given."""
+    if not data_dir:
+        given = [str(a) for a in book.provenance.get('arguments', ())]
+        data_dir = next((a[11:] for a in given if a.startswith('--data_dir=')), '')
+    return lambda: analysis_reading.read(book.directory, data_dir)
+
+
+def _looked(book: Book, finished: Finish) -> Book:
+    """The run with the analyses that the figures need; why there are none, if there are none."""
+    stages = book.directory.resolve().parent / 'stages'
+    if not book.rows or book.state == RUNNING or not stages.is_dir():
+        return book
+    rounds = _spread(sorted({s.round for s in book.tickets}), ROUNDS, book.telling_round)
+    replicates = book.replicates[:REPLICATES]
+    wanted = [name for name in LOOKS if not _covers(book, name, rounds, replicates)]
+    if not wanted:
+        return book
+    found = dict(book.analyses)
+    try:
+        kinds = {name: ANALYSES.get(name) for name in wanted}
+        found |= front.looked_at(finished(), kinds, rounds, replicates, 'train')
+    except errors.LotteryError as error:
+        missing = {name: {'notes': [f'not looked at: {error}']} for name in wanted}
+        found = {**missing, **found}  # what was found earlier is still shown
+    return dataclasses.replace(book, analyses=found)
+
+
+def _covers(book: Book, name: str, rounds: Sequence[int], replicates: Sequence[int]) -> bool:
+    known = book.analyses.get(name, {})
+    return set(rounds) <= set(known.get('rounds', ())) and set(replicates) <= set(
+        known.get('replicates', ())
+    )
+
+
+def _spread(numbers: Sequence[int], count: int, wanted: int) -> list[int]:
+    """At most `count` + 1 numbers from first to last, the wanted one among them.
+
+    >>> _spread(range(13), 5, 9)
+    [0, 3, 6, 9, 12]
+    >>> _spread([0, 1, 2], 5, 1)
+    [0, 1, 2]
+    """
+    if len(numbers) <= count:
+        return list(numbers)
+    found = {numbers[round(i * (len(numbers) - 1) / (count - 1))] for i in range(count)}
+    return sorted(found | ({wanted} & set(numbers)))
+
+
+def _write(books: Sequence[Book], out: Path, title: str, refresh: int) -> Report:
+    """Writes all files, the page and the index last, and removes those of the last report."""
+    if out.exists() and not out.is_dir():
+        raise errors.StoreError(f'expected a folder for the report, received the file {out}')
+    content = making.files(books, refresh, title)
+    before = _listed(out)
+    headlines = {book.name: headline(book) for book in books}
+    for folder in sorted({(out / name).parent for name in content}):
+        files.ensure_directory(folder, files.DISK)
+    for name, data in content.items():
+        files.write_file(out / name, data)
+    index = {
+        'format': FORMAT,
+        'version': VERSION,
+        'files': sorted(content),
+        'runs': [
+            {
+                'name': book.name,
+                'verdict': found.verdict,
+                'answer': found.answer,
+                'reason': found.reason,
+                'smallest_winning_density': book.smallest_winning.density
+                if book.smallest_winning
+                else None,
+                'trainings': len(book.rows),
+            }
+            for book, found in zip(books, headlines.values(), strict=True)
+        ],
+    }
+    files.write_file(out / INDEX, digests.pretty(index))
+    for name in before - set(content):
+        files.DISK.remove(out / name)
+    return Report(out / making.PAGE, headlines)
+
+
+def _listed(out: Path) -> set[str]:
+    """The files of the report that was here before; nothing else is ever removed."""
+    try:
+        names = json.loads((out / INDEX).read_text(encoding='utf-8'))['files']
+        paths = [name for name in names if isinstance(name, str)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    own = [name for name in paths if name.startswith(('figures/', 'tables/'))]
+    return {name for name in own if '..' not in name.split('/')}

@@ -1,0 +1,19 @@
+"""A large search: the page stays small, however many trainings there are."""
+
+import pytest
+
+from lth_keras import reporting
+from tests.report.conftest import make_rows
+from tests.report.stored import write_run
+
+
+@pytest.mark.slow
+def test_a_hundred_replicates_of_25_rounds_stay_below_20_megabytes(tmp_path):
+    rows = make_rows(replicates=100, rounds=25, controls={'reinit': range(1, 26)})
+    for i, row in enumerate(rows):
+        row['stage'] = f'train-{i:016x}'
+    run = write_run(tmp_path, rows, evaluations=500)
+    made = reporting.make_report([run])
+    sizes = [path.stat().st_size for path in made.page.parent.rglob('*') if path.is_file()]
+    assert sum(sizes) < 20e6 and made.page.stat().st_size < 2e6
+    assert 'What is missing' not in made.page.read_text()
