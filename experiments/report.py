@@ -5,13 +5,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
-
-from absl import logging
 
 from experiments import quiet
 
 with quiet.starting():
+    from experiments.parsing import Parser, numbers, status
     from lth_keras import errors, reporting, session
     from lth_keras.outcome import RUNNING
     from lth_keras.report import reading
@@ -19,13 +17,8 @@ with quiet.starting():
 WATCHED = (reading.RECORDS, reading.PROVENANCE, reading.TIMINGS, reading.ANALYSIS)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise errors.ConfigError(f'{message}; --help lists the flags')
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog='tools/report',
         description='Writes a report of runs: one HTML file, every figure as PNG and SVG, every '
         'table as CSV. Several runs are compared. Trains nothing.',
@@ -35,6 +28,9 @@ def _parser() -> argparse.ArgumentParser:
         'runs', metavar='RUN', nargs='+', help='WORKDIR/LABEL-FINGERPRINT, or a records.json'
     )
     parser.add_argument('--out', default='', help='folder; RUN/report, or report for several runs')
+    parser.add_argument(
+        '--rounds', type=numbers, default=[], help='whose curves and weights are shown: 0,3,7'
+    )
     parser.add_argument('--title', default='', help='of the page')
     parser.add_argument('--data_dir', default='', help='folder of prepared TFDS data sets')
     parser.add_argument(
@@ -54,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _once(given: argparse.Namespace, refresh: int = 0) -> None:
     made = reporting.make_report(
-        given.runs, given.out, given.title, given.data_dir, not given.no_weights, refresh
+        *(given.runs, given.out, given.title, given.data_dir, not given.no_weights, refresh),
+        rounds=given.rounds,
     )
     for name, found in made.headlines.items():
         session.say(f'{name}: {found.verdict}: {found.answer}', kept=str(made.page))
@@ -87,21 +84,18 @@ def _watch(given: argparse.Namespace) -> None:
         time.sleep(given.watch)
 
 
+def _act(given: argparse.Namespace) -> int:
+    if given.watch < 0:
+        raise errors.ConfigError(f'watch: expected seconds >= 1, received {given.watch}')
+    with quiet.starting():
+        session.configure(0)
+    _watch(given) if given.watch else _once(given)
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 = written, 2 = an expected failure, said in one line."""
-    try:
-        given = _parser().parse_args(arguments)
-        if given.watch < 0:
-            raise errors.ConfigError(f'watch: expected seconds >= 1, received {given.watch}')
-        logging.set_verbosity(logging.ERROR)
-        with quiet.starting():
-            session.configure(0)
-        _watch(given) if given.watch else _once(given)
-    except errors.LotteryError as e:
-        return session.failed(e)
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return status(_act, _parser(), arguments)
 
 
 if __name__ == '__main__':

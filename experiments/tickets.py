@@ -2,21 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
 
 from experiments import quiet
 
 with quiet.starting():
+    from experiments.parsing import Parser
     from lth_keras import errors, inventory, session
 
 WORKDIR = 'runs'
 _NAME = 'RUN/NAME, a part of it that no other has, or a path'
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise errors.ConfigError(f'{message}; --help lists the flags')
 
 
 def _list(given: argparse.Namespace) -> int:
@@ -44,8 +39,8 @@ def _remove(given: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog='tools/tickets',
         description='Lists, shows, compares, verifies and removes what is in a work directory.',
         epilog='tools/tickets COMMAND --help says more',
@@ -53,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
 
-    def command(name: str, does, text: str, more: str = '') -> argparse.ArgumentParser:
+    def command(
+        name: str, does: Callable[[argparse.Namespace], int], text: str, more: str = ''
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(
             name, help=text, description=f'{text[0].upper()}{text[1:]}. {more}', allow_abbrev=False
         )
@@ -80,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         'verify',
         _verify,
         'reads every byte and compares checksums',
-        'The exit status is 1 if anything is broken.',
+        'The exit status is 1 if anything is broken. Tables, figures and reports have no checksum: '
+        "a run's command writes them again.",
     )
     verified.add_argument(
         'names', metavar='NAME', nargs='*', help='tickets, runs, stages; everything if not given'
@@ -90,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         'remove',
         _remove,
         'says what would go; with --yes it goes',
-        'With a run go the stages that only its records mention.',
+        'With a run go the stages that only its records mention. After a kill the same command '
+        'completes it.',
     )
     removed.add_argument(
         'names', metavar='NAME', nargs='*', help='RUN, RUN/NAME, the end of such a name, or a path'

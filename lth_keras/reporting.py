@@ -43,6 +43,7 @@ def make_report(
     data_dir: str = '',
     looks: bool = True,
     refresh: int = 0,
+    rounds: Sequence[int] = (),
 ) -> Report:
     """Writes a report of one run, or of several beside each other; nothing is trained.
 
@@ -53,18 +54,35 @@ def make_report(
       data_dir: folder of prepared TFDS data sets, for runs on one of them.
       looks: whether weights that nobody has analysed are looked at, for the pictures of them.
       refresh: seconds after which a browser loads the page anew; 0: never.
+      rounds: those whose curves and weights are shown; a few, the dense one among them, if empty.
 
     Raises:
       StoreError: something that is no run, or files that cannot be written.
-      ConfigError: no run.
+      ConfigError: no run, or a round that no run has.
     """
     if not runs:
         raise errors.ConfigError('expected at least one run, received none')
-    books = [reading.read(run) for run in runs]
+    books = _shown([reading.read(run) for run in runs], rounds)
     if looks:
         books = [_looked(book, _reader(book, data_dir)) for book in books]
     alone = books[0].directory / FOLDER if len(books) == 1 else Path(FOLDER)
     return _write(books, Path(out) if out else alone, title, refresh)
+
+
+def _shown(books: Sequence[Book], rounds: Sequence[int]) -> list[Book]:
+    """The runs, each with those of the wanted rounds that it has."""
+    known = {s.round for book in books for s in book.tickets}
+    for number in rounds:
+        if number not in known:
+            listed = ', '.join(map(str, sorted(known))) or 'none'
+            raise errors.ConfigError(
+                f'rounds: expected some of {listed}, received {number}; no run has it'
+            )
+    found = []
+    for book in books:
+        mine = {s.round for s in book.tickets} & set(rounds)
+        found.append(dataclasses.replace(book, shown=sorted(mine)))
+    return found
 
 
 def after_search(lab: Any, run: Path, command: str, rows: Sequence[Any]) -> Report:
@@ -87,7 +105,9 @@ def _looked(book: Book, finished: Finish) -> Book:
     stages = book.directory.resolve().parent / 'stages'
     if not book.rows or book.state == RUNNING or not stages.is_dir():
         return book
-    rounds = _spread(sorted({s.round for s in book.tickets}), ROUNDS, book.telling_round)
+    rounds = list(book.shown) or _spread(
+        sorted({s.round for s in book.tickets}), ROUNDS, book.telling_round
+    )
     replicates = book.replicates[:REPLICATES]
     wanted = [name for name in LOOKS if not _covers(book, name, rounds, replicates)]
     if not wanted:

@@ -32,10 +32,7 @@ def compare(workdir: str | Path, first: str, second: str) -> str:
 
 def settings(one: Opened, other: Opened) -> list[str]:
     """A line for each setting, digest, version or seed in which they differ."""
-    a, b = (
-        {k: v for k, v in ticket.provenance.items() if k not in _RESULTS}
-        for ticket in (one.ticket, other.ticket)
-    )
+    a, b = ({k: v for k, v in it.provenance.items() if k not in _RESULTS} for it in (one, other))
     found = digests.differences(a, b, now='B')
     if not found:
         return ['settings: none differs']

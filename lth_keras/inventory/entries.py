@@ -2,18 +2,21 @@
 
 import dataclasses
 import functools
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lth_keras import artefact, records, report
+from lth_keras import artefact, outcome, records, report, stages
 from lth_keras.inventory import locks, scanning
-from lth_keras.inventory.looking import attempt, size_of
+from lth_keras.inventory.looking import attempt, mapping, size_of
 from lth_keras.inventory.scanning import Exported, FoundRun, WorkDirectory
 from lth_keras.inventory.text import ABSENT, clean, number, said
 from lth_keras.ticket import KIND
 from lth_keras.verdict import Verdict
+
+_KILLED = 'killed'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Entry:
       density: kept share, in [0, 1].
       test_accuracy: at the early-stop iteration, in [0, 1].
       verdict: of its round, '-' if there is none.
+      outcome: how the last search of its run ended: 'finished', 'running', 'killed', 'interrupted',
+        'failed: ...'; '' if nothing says.
       size: bytes on disk: of the ticket's whole folder, of the stage, or of the run's directory.
       age: seconds since it was written; None if unknown.
       working: pid of the process that works in its run now, else ''.
@@ -40,6 +45,7 @@ class Entry:
     density: float | None = None
     test_accuracy: float | None = None
     verdict: str = ABSENT
+    outcome: str = ''
     size: int = 0
     age: float | None = None
     working: str = ''
@@ -73,14 +79,17 @@ def entries(work: WorkDirectory, everything: bool = False) -> list[Entry]:
 
 def _of_run(run: FoundRun, problem: str) -> Entry:
     last = run.directory / records.NAME
+    pid = locks.working(run.directory)
     return Entry(
         clean(run.name),
         'run',
         said(run.configuration.get('model')),
         said(run.configuration.get('dataset')),
+        # A killed process could not say that it ended.
+        outcome=clean(_KILLED if run.outcome == outcome.RUNNING and not pid else run.outcome),
         size=size_of(run.directory),
-        age=_age(last if last.exists() else run.directory),
-        working=locks.working(run.directory),
+        age=_age(last if os.path.lexists(last) else run.directory),
+        working=pid,
         problem='; '.join(filter(None, [*run.problems, problem])),
     )
 
@@ -108,15 +117,15 @@ def _exported(ticket: Exported, verdicts: Mapping[int, Verdict], base: Entry) ->
     if problem:
         return dataclasses.replace(entry, problem=problem.replace(f'{folder}/', ''))
     provenance, problem = read
-    configuration = _mapping(provenance.get('configuration'))
-    result = _mapping(provenance.get('result'))
+    configuration = mapping(provenance.get('configuration'))
+    result = mapping(provenance.get('result'))
     return dataclasses.replace(
         entry,
         model=said(configuration.get('model')),
         data=said(configuration.get('dataset')),
         density=number(result.get('density')),
         test_accuracy=number(result.get('test_accuracy')),
-        verdict=_verdict(verdicts, provenance.get('round')),
+        verdict=_verdict_name(verdicts, provenance.get('round')),
         problem=problem,
     )
 
@@ -131,8 +140,8 @@ def _provenance(folder: Path) -> tuple[Mapping[str, Any], str]:
         there = path.stat().st_size if path.is_file() else None
         if there != record['size']:
             what = 'missing' if there is None else f'{there} bytes instead of {record["size"]}'
-            return _mapping(manifest['meta'].get('provenance')), f'{clean(name)}: {what}'
-    return _mapping(manifest['meta'].get('provenance')), ''
+            return mapping(manifest['meta'].get('provenance')), f'{clean(name)}: {what}'
+    return mapping(manifest['meta'].get('provenance')), ''
 
 
 def _not_exported(
@@ -143,7 +152,8 @@ def _not_exported(
     best: dict[int, tuple[float, Mapping[str, Any]]] = {}
     for row in run.rows:
         loss, where = number(row.get('validation_loss')), row.get('round')
-        ours = row.get('variant') == 'ticket' and row.get('stage') in work.stages
+        name = row.get('stage')
+        ours = row.get('variant') == stages.TICKET and isinstance(name, str) and name in work.stages
         if ours and loss is not None and isinstance(where, int) and 'replicate' in row:
             if where not in best or loss < best[where][0]:
                 best[where] = loss, row
@@ -158,20 +168,21 @@ def _not_exported(
             state='not exported',
             density=number(row.get('density')),
             test_accuracy=number(row.get('test_accuracy')),
-            verdict=_verdict(verdicts, where),
+            verdict=_verdict_name(verdicts, where),
             size=stage.size,
             age=_age(stage.path / artefact.MANIFEST),
             problem='',
         )
 
 
-def _verdict(verdicts: Mapping[int, Verdict], where: Any) -> str:
-    found = verdicts.get(where) if isinstance(where, int) else None
+def verdict_of(verdicts: Mapping[int, Verdict], where: Any) -> Verdict | None:
+    """The verdict of a round, which may be anything that a file says."""
+    return verdicts.get(where) if isinstance(where, int) else None
+
+
+def _verdict_name(verdicts: Mapping[int, Verdict], where: Any) -> str:
+    found = verdict_of(verdicts, where)
     return found.name if found else ABSENT
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _age(path: Path) -> float | None:

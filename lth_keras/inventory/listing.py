@@ -4,14 +4,16 @@ import dataclasses
 import json
 from pathlib import Path
 
+from lth_keras import outcome
 from lth_keras.inventory import text
 from lth_keras.inventory.entries import Entry, entries, ordered
 from lth_keras.inventory.looking import size_of
+from lth_keras.inventory.planning import left
 from lth_keras.inventory.scanning import WorkDirectory, scan
 
 _HEADER = ('name', 'model', 'data', 'density', 'accuracy', 'verdict', 'size', 'age')
 _RIGHT = ('density', 'accuracy', 'size', 'age')
-_SPACE = {'exported': '', 'run': 'no ticket exported', 'not exported': 'not exported'}
+_NOTES = {'run': 'no ticket exported', 'not exported': 'not exported'}
 
 
 def listing(
@@ -55,7 +57,9 @@ def shown_name(entry: Entry) -> str:
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
-    note = _SPACE.get(entry.state, '')
+    note = _NOTES.get(entry.state, '')
+    if entry.state == 'run' and entry.outcome not in ('', outcome.RUNNING, outcome.FINISHED):
+        note = f'{note}; {entry.outcome}'
     working = f'in use by pid {entry.working}' if entry.working else ''
     broken = f'! {entry.problem}' if entry.problem else ''
     return (
@@ -108,6 +112,12 @@ def _totals(work: WorkDirectory) -> list[str]:
         lines.append(
             f'{part("temporary", "temporary directory", "temporary directories")}: '
             'being written now, or left by a process that was killed'
+        )
+    begun = left(work)
+    if begun:
+        lines.append(
+            f'{text.counted(len(begun), "thing")} of a removal that was killed: the same command, '
+            'or another removal, completes it'
         )
     unsure = [text.clean(name) for name, run in work.runs.items() if not run.known]
     if unsure and n['unused_stages']:

@@ -1,7 +1,7 @@
 """Looking at directories and files that may hold anything."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from lth_keras import errors
 from lth_keras.inventory.text import clean
 
 
-def entries(directory: Path, strict: bool = False) -> Iterator[Path]:
+def children(directory: Path, strict: bool = False) -> Iterator[Path]:
     """What lies in a directory, by name; nothing if it cannot be read."""
     try:
         names = sorted(os.listdir(directory))
@@ -36,6 +36,11 @@ def size_of(path: Path) -> int:
             )
     except OSError:
         return 0  # it went away meanwhile, or may not be read
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A mapping of a record, an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def attempt(action: Callable[[], Any]) -> tuple[Any, str]:

@@ -1,12 +1,12 @@
 """From a name that a person gives to what it means in a work directory."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from lth_keras import artefact, errors
-from lth_keras.inventory.scanning import TICKET, TICKETS, Exported, FoundRun, WorkDirectory
+from lth_keras.inventory.scanning import STAGES, TICKET, TICKETS, Exported, FoundRun, WorkDirectory
 
 Thing = TypeVar('Thing')
 
@@ -47,6 +47,20 @@ def chosen(name: str, known: Mapping[str, Thing], what: str, parts: bool = True)
         )
     hint = errors.did_you_mean(name, known)
     raise errors.ConfigError(f'expected the name of one {what}, received {name!r}: {hint}')
+
+
+def from_path(work: WorkDirectory, name: str, known: Container[str]) -> str:
+    """The name of what lies at a path below the work directory; any other name as it was given."""
+    top, path = os.path.abspath(work.path), Path(os.path.abspath(name))
+    for above in (top, os.path.realpath(top)):
+        parts = path.relative_to(above).parts if path.is_relative_to(above) else ()
+        if len(parts) == 3 and parts[1] == TICKETS:
+            parts = parts[0], parts[2]
+        elif len(parts) == 2 and parts[0] == STAGES:
+            parts = parts[1:]
+        if name and '/'.join(parts) in known:
+            return '/'.join(parts)
+    return name
 
 
 def _ends(name: str, end: str) -> bool:

@@ -2,13 +2,13 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lth_keras import errors
 from lth_keras.files import TEMPORARY
-from lth_keras.inventory import naming, text
+from lth_keras.inventory import naming, scanning, text
 from lth_keras.inventory.looking import size_of
 from lth_keras.inventory.scanning import (
     STAGES,
@@ -22,6 +22,7 @@ from lth_keras.stages import TRAIN
 
 # The run that owns temporary files has a '-' in its name: a removal's own are told apart.
 LEFT = f'{TEMPORARY}removed~'
+_LONGEST = 200  # of a name that is kept in another: file systems take 255 bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Plan:
 
     @property
     def paths(self) -> list[Path]:
-        """Everything, in the order in which it goes."""
+        """Everything."""
         return [*self.left, *self.tickets, *self.stages, *self.runs]
 
     @property
@@ -53,8 +54,13 @@ class Plan:
         return sum(map(size_of, self.paths))
 
 
+def hidden(path: Path) -> Path:
+    """A temporary name beside a path, that still tells what it was."""
+    return path.with_name(f'{LEFT}{os.urandom(6).hex()}~{path.name[:_LONGEST]}')
+
+
 def plan(work: WorkDirectory, names: Sequence[str], unused: bool = False) -> Plan:
-    """What a removal of these tickets and runs takes.
+    """What a removal of these tickets and runs takes, and what a killed one had begun to take.
 
     With a run go the trainings that its records mention and no other's, and the prunings that
     looked at one of them.
@@ -69,12 +75,15 @@ def plan(work: WorkDirectory, names: Sequence[str], unused: bool = False) -> Pla
       StoreError: something lies outside of the work directory; or it cannot be known what the
         runs that stay mention.
     """
-    chosen = [_chosen(work, name) for name in names]
+    leftovers = left(work)
+    known: dict[str, Any] = {**names_before(work, leftovers), **work.runs, **work.tickets}
+    chosen = [_chosen(work, name, known) for name in names]
     runs = {thing.name: thing for thing in chosen if isinstance(thing, FoundRun)}
     tickets = {t.name: t.folder for t in chosen if isinstance(t, Exported) and t.run not in runs}
     stay = [run for run in work.runs.values() if run.name not in runs]
-    stages = stages_of(work, runs.values())
-    notes = _notes(work, runs.values(), stay, unused)
+    # A run that was hidden still says which stages were to go with it.
+    begun = [scanning.read_run(path) for path in leftovers if path.parent == work.path]
+    stages = stages_of(work, [*runs.values(), *begun])
     if unused:
         stages += [stage for stage in work.unused if stage not in stages]
     unknown = next((run for run in stay if not run.known), None)
@@ -84,11 +93,11 @@ def plan(work: WorkDirectory, names: Sequence[str], unused: bool = False) -> Pla
             f'{"; ".join(unknown.problems)}: run its command again, or remove that run first'
         )
     found = Plan(
-        tuple(_left(work)),
+        tuple(leftovers),
         tuple(tickets.values()),
         tuple(stage.path for stage in stages),
         tuple(run.directory for run in runs.values()),
-        tuple(notes),
+        tuple(_notes(work, runs.values(), stay, unused)),
     )
     for path in found.paths:
         check_inside(work.path, path)
@@ -98,8 +107,8 @@ def plan(work: WorkDirectory, names: Sequence[str], unused: bool = False) -> Pla
 def stages_of(work: WorkDirectory, gone: Iterable[FoundRun]) -> list[FoundStage]:
     """The stages that the records of these runs mention, and those of no other run.
 
-    By name, not by what is still there: a removal that was killed half way and is given again
-    finds the prunings of trainings that are gone already.
+    By name, not by what is still there: a removal that was killed half way finds the prunings of
+    trainings that are gone already.
     """
     gone = list(gone)
     names = {run.name for run in gone}
@@ -126,55 +135,43 @@ def check_inside(workdir: Path, path: Path) -> None:
         )
 
 
-def _chosen(work: WorkDirectory, name: str) -> FoundRun | Exported:
-    """The run or ticket of a name; a removal does not guess from a part in the middle of one."""
+def _chosen(work: WorkDirectory, name: str, known: Mapping[str, Any]) -> Any:
+    """The thing of a name; a removal does not guess from a part in the middle of one."""
     if '..' in Path(name).parts:
         raise errors.ConfigError(
             f"expected a name without '..', received {name!r}: give RUN or RUN/NAME"
         )
-    known: dict[str, Any] = {**work.runs, **work.tickets}
-    if name not in known and os.path.lexists(name):
-        return _at_path(work, name)
+    name = naming.from_path(work, name, known)
     return naming.chosen(name, known, 'run or exported ticket', parts=False)
 
 
-def _at_path(work: WorkDirectory, name: str) -> FoundRun | Exported:
-    """The run or ticket at a path; what is a link in it is told later, by `check_inside`."""
-    top = Path(os.path.abspath(work.path))
-    path = Path(os.path.abspath(name))
-    tops = (top, Path(os.path.realpath(top)))
-    inside = next((path.relative_to(t).parts for t in tops if path.is_relative_to(t)), None)
-    if not inside:
-        raise errors.StoreError(
-            f'expected something below {work.path}, received {name}: give its --workdir'
-        )
-    if len(inside) == 1 and inside[0] in work.runs:
-        return work.runs[inside[0]]
-    if len(inside) == 3 and inside[1] == TICKETS:
-        found = work.tickets.get(f'{inside[0]}/{inside[2]}')
-        if found:
-            return found
-    raise errors.ConfigError(
-        f'expected a run or the folder of an exported ticket, received {name}: `tools/tickets '
-        'list` has their names'
-    )
-
-
-def _left(work: WorkDirectory) -> list[Path]:
+def left(work: WorkDirectory) -> list[Path]:
     """What a removal that was killed left under temporary names."""
     places = [work.path, work.path / STAGES]
     places += [run.directory / TICKETS for run in work.runs.values()]
     return [path for place in places for path in sorted(place.glob(f'{LEFT}*'))]
 
 
+def names_before(work: WorkDirectory, leftovers: Iterable[Path]) -> dict[str, Path]:
+    """The names that runs and tickets had before: the command that was killed has them."""
+    found = {}
+    for path in leftovers:
+        before = path.name.removeprefix(LEFT).partition('~')[2]
+        if before and path.parent == work.path:
+            found[before] = path
+        elif before and path.parent.name == TICKETS:
+            found[f'{path.parent.parent.name}/{before}'] = path
+    return found
+
+
 def _notes(
     work: WorkDirectory, gone: Iterable[FoundRun], stay: Sequence[FoundRun], unused: bool
 ) -> list[str]:
     found = []
-    data = {run.configuration.get('dataset') for run in gone if run.known}
+    data = [run.configuration.get('dataset') for run in gone if run.known]
     for run in stay:
-        source = run.configuration.get('transfer_from')
-        if isinstance(source, str) and source != 'none' and (unused or source in data):
+        source = run.configuration.get('transfer_from', 'none')
+        if source != 'none' and (unused or source in data):
             found.append(
                 f'note: {run.name} trains tickets that are found on {source}; its records do not '
                 'mention those trainings, which its command would do again'

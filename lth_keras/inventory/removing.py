@@ -1,7 +1,5 @@
 """Removes tickets, runs and stages so that a kill at any moment leaves nothing half there."""
 
-import contextlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -9,7 +7,7 @@ from lth_keras import errors
 from lth_keras.files import DISK, Files, writing
 from lth_keras.inventory import locks, scanning, text
 from lth_keras.inventory.looking import size_of
-from lth_keras.inventory.planning import LEFT, Plan, plan
+from lth_keras.inventory.planning import Plan, hidden, plan
 
 
 def remove(
@@ -40,11 +38,17 @@ def remove(
             'expected the name of a run or of an exported ticket, or --unused, received neither: '
             '`tools/tickets list` has the names'
         )
-    directories = [run.directory for run in scanning.scan(workdir).runs.values()]
-    with locks.held(directories) if yes else contextlib.nullcontext():
-        locks.refuse_working([] if yes else directories)
+    before = scanning.scan(workdir).runs if yes else {}
+    with locks.held(run.directory for run in before.values()):
         work = scanning.scan(workdir)  # as it is now that nobody works there
-        found = plan(work, names, unused)
+        # Nothing is held to look; and a run that began a moment ago is not held yet.
+        locks.refuse_working(r.directory for name, r in work.runs.items() if name not in before)
+        try:
+            found = plan(work, names, unused)
+        except errors.ConfigError:
+            if yes:  # the first of several may be gone already: the rest goes all the same
+                execute(plan(work, ()), files)
+            raise
         for line in described(found, work.path):
             say(line)
         size, count = found.size, len(found.paths)
@@ -81,12 +85,11 @@ def described(found: Plan, workdir: Path) -> list[str]:
 def execute(found: Plan, files: Files = DISK) -> None:
     """Removes what a plan names.
 
-    The order is what keeps every state between consistent. Stages go before the run whose records
-    name them: killed between, the run is still there, and the same command finds the rest (its own
-    search would just train what is gone again). Were the run to go first, nobody could tell any
-    more whose stages those were. Within each step all names are taken away and that is made
-    durable before the first byte goes: after a kill or a power cut, what is there under its real
-    name is whole. What lies under temporary names is removed by the next removal.
+    The order keeps every state between consistent. Each thing is hidden under a temporary name,
+    durably, before the first byte of anything goes: what is there under its real name is whole. A
+    run is hidden before its stages, so that none is ever there without them, and deleted once they
+    are hidden too: until then its records say which of them are to go, and the next removal reads
+    those records.
 
     Args:
       found: the plan.
@@ -95,21 +98,20 @@ def execute(found: Plan, files: Files = DISK) -> None:
     Raises:
       StoreError: the disk refuses.
     """
-    _delete(found.left, files)
-    for paths in (found.tickets, found.stages, found.runs):
-        hidden = []
-        for path in paths:
-            temporary = path.with_name(f'{LEFT}{os.urandom(6).hex()}')
-            with writing(path):
-                files.rename(path, temporary)
-            hidden.append(temporary)
-        for parent in sorted({path.parent for path in paths}):
-            with writing(parent):
-                files.sync(parent)
-        _delete(hidden, files)
-
-
-def _delete(paths: Iterable[Path], files: Files) -> None:
-    for path in paths:
+    runs, tickets, stages = (_hide(p, files) for p in (found.runs, found.tickets, found.stages))
+    for path in [*stages, *tickets, *found.left, *runs]:
         with writing(path):
             files.remove(path)
+
+
+def _hide(paths: Iterable[Path], files: Files) -> list[Path]:
+    """Takes their names away from all of these, durably; returns the temporary ones."""
+    paths = list(paths)
+    temporary = [hidden(path) for path in paths]
+    for path, to in zip(paths, temporary, strict=True):
+        with writing(path):
+            files.rename(path, to)
+    for parent in sorted({path.parent for path in paths}):
+        with writing(parent):
+            files.sync(parent)
+    return temporary

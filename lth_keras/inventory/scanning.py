@@ -4,15 +4,16 @@ Nothing that lies there stops a scan: what cannot be read is a problem of its ow
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lth_keras import artefact, digests, errors, records, runs, verdict
+from lth_keras import artefact, digests, errors, outcome, records, runs, verdict
 from lth_keras.files import TEMPORARY
-from lth_keras.inventory.looking import entries, size_of
+from lth_keras.inventory.looking import children, size_of
 from lth_keras.inventory.text import number
 from lth_keras.stages import PRUNE, TRAIN
 
@@ -43,6 +44,7 @@ class FoundRun:
       command: what makes its records; '' if there are none.
       rows: of its records.
       margin: accuracy that a winning ticket may lose.
+      outcome: how its last search ended, 'running' if it says so, '' if it says nothing.
       tickets: what it exported.
       problems: what is wrong with its files, one text each.
       known: whether `mentions` is all that its records mention.
@@ -53,6 +55,7 @@ class FoundRun:
     command: str = ''
     rows: tuple[Mapping[str, Any], ...] = ()
     margin: float = verdict.MARGIN
+    outcome: str = ''
     tickets: tuple[Exported, ...] = ()
     problems: tuple[str, ...] = ()
     known: bool = True
@@ -125,25 +128,25 @@ def scan(workdir: Path | str) -> WorkDirectory:
       StoreError: there is no such directory, or it cannot be read.
     """
     path = Path(workdir)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise errors.StoreError(
             f'expected a work directory at {path}, received none: give the --workdir of a search'
         )
     found, stages, foreign, temporary = {}, {}, [], []
-    for entry in entries(path, strict=True):
+    for entry in children(path, strict=True):
         if entry.name.startswith(TEMPORARY):
             temporary.append(entry)
-        elif entry.name == STAGES or entry.name.startswith('.') or not entry.is_dir():
+        elif entry.name == STAGES or entry.name.startswith('.') or not os.path.isdir(entry):
             continue
         elif is_run(entry):
             found[entry.name] = read_run(entry)
         else:
             foreign.append(entry)
-    for entry in entries(path / STAGES):
+    for entry in children(path / STAGES):
         kind = _STAGE.fullmatch(entry.name)
         if entry.name.startswith(TEMPORARY):
             temporary.append(entry)
-        elif kind and entry.is_dir():
+        elif kind and os.path.isdir(entry):
             training = _training(entry) if kind[1] == PRUNE else None
             stages[entry.name] = FoundStage(entry, kind[1], size_of(entry), training)
         else:
@@ -153,7 +156,7 @@ def scan(workdir: Path | str) -> WorkDirectory:
 
 def is_run(directory: Path) -> bool:
     """Whether a run was begun there: it has a record, or nothing yet but its lock."""
-    names = {entry.name for entry in entries(directory)}
+    names = {entry.name for entry in children(directory)}
     if {runs.RECORD, records.NAME} & names:
         return True
     return {name for name in names if not name.startswith(TEMPORARY)} == {runs.LOCK}
@@ -170,7 +173,7 @@ def read_run(directory: Path) -> FoundRun:
         problems.append(_unreadable(runs.RECORD, e))
     rows: tuple[Mapping[str, Any], ...] = ()
     command, margin, known = '', verdict.MARGIN, True
-    if (directory / records.NAME).exists():
+    if os.path.lexists(directory / records.NAME):
         try:
             record = json.loads((directory / records.NAME).read_bytes())
             rows, fault = _rows(record)
@@ -184,11 +187,12 @@ def read_run(directory: Path) -> FoundRun:
             known = False
     tickets = tuple(
         Exported(directory.name, folder)
-        for folder in entries(directory / TICKETS)
-        if folder.is_dir() and not folder.name.startswith('.')
+        for folder in children(directory / TICKETS)
+        if os.path.isdir(folder) and not folder.name.startswith('.')
     )
     return FoundRun(
-        directory, configuration, command, rows, margin, tickets, tuple(problems), known
+        *(directory, configuration, command, rows, margin, _outcome(directory), tickets),
+        *(tuple(problems), known),
     )
 
 
@@ -204,6 +208,14 @@ def _rows(record: Any) -> tuple[tuple[Mapping[str, Any], ...], str]:
     if not all(isinstance(row.get('stage'), str) for row in rows):
         return tuple(rows), f'{records.NAME}: a row does not name its stage'
     return tuple(rows), ''
+
+
+def _outcome(directory: Path) -> str:
+    try:
+        found = json.loads((directory / outcome.NAME).read_bytes())['outcome']
+    except Exception:  # of an older version, or broken: it is no result
+        return ''
+    return found if isinstance(found, str) else ''
 
 
 def _unreadable(name: str, error: Exception) -> str:

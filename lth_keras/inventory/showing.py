@@ -7,8 +7,8 @@ from typing import Any
 
 from lth_keras import errors
 from lth_keras.inventory import naming, scanning, text
-from lth_keras.inventory.entries import verdicts_of
-from lth_keras.inventory.looking import attempt, size_of
+from lth_keras.inventory.entries import verdict_of, verdicts_of
+from lth_keras.inventory.looking import attempt, mapping, size_of
 from lth_keras.inventory.scanning import Exported, FoundRun, WorkDirectory
 from lth_keras.ticket import Ticket
 
@@ -29,14 +29,19 @@ class Opened:
         return self.place.name if self.run else str(self.place.folder)
 
     @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where it comes from."""
+        return mapping(self.ticket.provenance)
+
+    @property
     def configuration(self) -> Mapping[str, Any]:
         """Flag -> value."""
-        return _mapping(self.ticket.provenance.get('configuration'))
+        return mapping(self.provenance.get('configuration'))
 
     @property
     def result(self) -> Mapping[str, Any]:
         """The row of its training."""
-        return _mapping(self.ticket.provenance.get('result'))
+        return mapping(self.provenance.get('result'))
 
     @property
     def verdict(self) -> str:
@@ -44,7 +49,7 @@ class Opened:
         if self.run is None:
             return text.ABSENT
         verdicts, problem = verdicts_of(self.run)
-        found = verdicts.get(self.ticket.provenance.get('round'))
+        found = verdict_of(verdicts, self.provenance.get('round'))
         return text.clean(found or problem or text.ABSENT)
 
 
@@ -84,8 +89,8 @@ def show(workdir: str | Path, name: str) -> str:
 
 def describe(found: Opened) -> str:
     """The lines of a ticket."""
-    provenance, result = found.ticket.provenance, found.result
-    versions = _mapping(provenance.get('versions'))
+    provenance, result = found.provenance, found.result
+    versions = mapping(provenance.get('versions'))
     facts = {
         'ticket': found.name,
         'model': found.configuration.get('model'),
@@ -141,7 +146,3 @@ def _files(folder: Path) -> list[str]:
 
 def _value(value: Any) -> str:
     return text.ABSENT if value is None else text.clean(value)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

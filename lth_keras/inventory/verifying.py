@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from lth_keras import errors, exporting, records
+from lth_keras import digests, errors, exporting, records, runs
 from lth_keras.inventory import naming, scanning, text
 from lth_keras.inventory.looking import attempt
 from lth_keras.inventory.scanning import Exported, FoundRun, WorkDirectory
@@ -80,6 +81,7 @@ def checks(work: WorkDirectory, names: Sequence[str] = ()) -> list[Check]:
 
 def _named(work: WorkDirectory, name: str) -> Iterator[Check]:
     known: dict[str, Any] = {**work.runs, **work.tickets, **work.stages}
+    name = naming.from_path(work, name, known)
     there = None if name in known else naming.at_path(name)
     # The whole name of a run, or the end of one, is not meant as a part of its tickets' names.
     found = there or naming.chosen(name, known, 'run, ticket or stage')
@@ -96,7 +98,7 @@ def _named(work: WorkDirectory, name: str) -> Iterator[Check]:
 
 
 def _run_checks(work: WorkDirectory, run: FoundRun) -> Iterator[Check]:
-    yield Check(f'{run.name}/{scanning.runs.RECORD}', functools.partial(_record, run))
+    yield Check(f'{run.name}/{runs.RECORD}', functools.partial(_record, run))
     if (run.directory / records.NAME).exists():
         yield Check(f'{run.name}/{records.NAME}', functools.partial(_rows, work, run))
     for ticket in run.tickets:
@@ -129,7 +131,25 @@ def _stage(workdir: Path, kind: str, key: str) -> None:
 
 
 def _record(run: FoundRun) -> None:
-    _fail(run, scanning.runs.RECORD)
+    """`run.json` has no checksum, but its directory and the records say the same once more."""
+    _fail(run, runs.RECORD)
+    begun = json.loads((run.directory / runs.RECORD).read_bytes())
+    told: dict[str, Any] = {'directory': f'{begun["label"]}-{begun["fingerprint"]}'}
+    known: dict[str, Any] = {'directory': run.name}
+    if run.rows and run.known:
+        record = json.loads((run.directory / records.NAME).read_bytes())
+        told |= {**begun['identity'], 'fingerprint': begun['fingerprint']}
+        known |= {**record['identity'], 'fingerprint': record['configuration']['fingerprint']}
+        # Flags of a newer version, and those that decide no bits, are in the records only.
+        known['configuration'] = {
+            k: v for k, v in record['configuration'].items() if k in told['configuration']
+        }
+    found = digests.differences(told, known, now='beside it')
+    if found:
+        raise errors.StoreError(
+            f'expected {run.directory / runs.RECORD} to be of the run in its directory, received '
+            f'differences: {"; ".join(found)}: restore what was changed, or remove the run'
+        )
 
 
 def _rows(work: WorkDirectory, run: FoundRun) -> None:

@@ -33,6 +33,7 @@ class Book:
         analyses: name -> tables and notes of `tools/analyse`.
         curves: of the trainings.
         directory: where it was read from.
+        shown: the rounds whose curves and pictures are shown; chosen by themselves if empty.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Book:
     analyses: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     curves: Curves = dataclasses.field(default_factory=lambda: Curves(Path('/nonexistent')))
     directory: Path | None = None
+    shown: Sequence[int] = ()
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -109,6 +111,8 @@ class Book:
     @property
     def telling_round(self) -> int:
         """The round that pictures of one ticket show: the smallest winning, matching, or last."""
+        if self.shown:
+            return max(self.shown)
         if self.smallest_winning:
             return self.smallest_winning.round
         if self.matching:

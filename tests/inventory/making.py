@@ -1,5 +1,6 @@
 """Small work directories by hand: runs, stages and tickets as a search writes them."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -41,11 +42,13 @@ def engine(work: Path) -> str:
 
 
 def _stage(work, kind, inputs, arrays, files):
-    name = f'{kind}-{stage_key(kind, inputs)}'
+    name, texts = f'{kind}-{stage_key(kind, inputs)}', {}
+    if kind == 'train':
+        texts['curve.csv'] = 'step,validation_loss\n100,0.3\n'
     if not (work / 'stages').is_dir():
         files.make_directory(work / 'stages')
     if not (work / 'stages' / name).exists():
-        made = completed(kind, inputs, Artefact(kind, {}, arrays))
+        made = completed(kind, inputs, Artefact(kind, {}, arrays, texts))
         artefact.write(work / 'stages' / name, made, files)
     return name
 
@@ -64,11 +67,15 @@ def run(work: Path, name: str, rows: list, files: Files = FAST, **configuration)
     """A finished run with these rows."""
     settings = {'model': 'mlp', 'dataset': 'digits', 'transfer_from': 'none', **configuration}
     label, _, fingerprint = name.rpartition('-')
-    begun = {'label': label, 'fingerprint': fingerprint, 'identity': {'configuration': settings}}
+    identity = {'engine': 'plain', 'threads': 2}
+    begun = {
+        **{'label': label, 'fingerprint': fingerprint},
+        'identity': {**identity, 'configuration': settings},
+    }
     record = {
         **{'format': 'lth_keras.records', 'version': 1, 'command': 'tools/lottery --rounds=2'},
-        **{'checksum': digests.digest(rows), 'configuration': {**settings, 'margin': 0.005}},
-        'rows': rows,
+        **{'checksum': digests.digest(rows), 'identity': identity, 'rows': rows},
+        'configuration': {**settings, 'margin': 0.005, 'fingerprint': fingerprint},
     }
     files.make_directory(work / name)
     for file, value in {'run.json': begun, 'records.json': record}.items():
@@ -80,7 +87,7 @@ def run(work: Path, name: str, rows: list, files: Files = FAST, **configuration)
 
 
 def ticket(directory: Path, name: str, kept: int = 2, path: str = 'k', **provenance) -> Path:
-    """A ticket that a run exported, with a folder in the place of its SavedModel."""
+    """A ticket that a run exported, without a SavedModel."""
     given = {
         **{'configuration': {'model': 'mlp', 'dataset': 'digits'}, 'round': 1, 'replicate': 0},
         'result': {'density': kept / 4, 'test_accuracy': 0.875, 'early_stop_step': 100},
@@ -91,6 +98,17 @@ def ticket(directory: Path, name: str, kept: int = 2, path: str = 'k', **provena
     weights = {path: np.ones((2, 2), np.float32)}
     Ticket(mask, Snapshot(0, weights), given, '{}', weights, weights).save(folder / 'ticket')
     return folder
+
+
+def saved_model(folder: Path) -> Path:
+    """Something in the place of a ticket's SavedModel, with its checksums."""
+    path = folder / 'saved_model' / 'saved_model.pb'
+    path.parent.mkdir()
+    path.write_bytes(b'graph')
+    name = path.relative_to(folder)
+    sums = f'{hashlib.sha256(b"graph").hexdigest()}  {name}\n'
+    (folder / 'saved_model.sha256').write_text(sums)
+    return path
 
 
 def tree(root: Path) -> dict[str, bytes | None]:

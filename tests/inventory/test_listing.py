@@ -125,12 +125,55 @@ def test_nan_in_records_costs_the_verdict_and_is_told(work):
     assert 'not a run' in found['new']['problem']
 
 
+def test_records_may_name_anything_as_a_stage(work):
+    making.run(work, 'odd-3', [making.row(['a']), making.row({}, 1), making.row(None, 2)])
+    assert 'a row does not name its stage' in listing(work, everything=True)
+
+
+def test_what_is_no_directory_and_no_run(work):
+    (work / 'notes.txt').write_text('mine')
+    (work / '.hidden').mkdir()
+    (work / 'begun-7').mkdir()
+    (work / 'begun-7' / 'lock').write_text('')
+    (work / 'loop').symlink_to(work / 'loop')
+    (work / RUN / 'tickets' / 'empty').mkdir()
+    (work / 'stages' / 'notes.txt').write_text('mine')
+    found = entries(work)
+    assert {'notes.txt', '.hidden', 'loop'}.isdisjoint(found)
+    assert found['begun-7']['problem'] == 'run.json: missing'
+    assert 'manifest.json' in found[f'{RUN}/empty']['problem']
+    assert '1 thing among the stages that are none' in listing(work)
+
+
+@pytest.mark.parametrize(
+    ('outcome', 'held', 'note'),
+    [
+        ('finished', False, 'no ticket exported'),
+        ('running', True, 'in use by pid 4711; no ticket exported'),
+        ('running', False, 'no ticket exported; killed'),
+        ('failed: no\x1b space', False, 'no ticket exported; failed: no? space'),
+        (['x'], False, 'no ticket exported'),
+    ],
+)
+def test_how_a_run_ended(work, outcome, held, note):
+    run = work / 'other-cd34'
+    (run / 'provenance.json').write_text(json.dumps({'outcome': outcome}))
+    (run / 'lock').write_text('4711')
+    with open(run / 'lock') as lock:
+        if held:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        (line,) = (line for line in listing(work).split('\n') if 'other-cd34' in line)
+    assert line.endswith(f'  {note}')
+
+
 def test_names_from_outside_cannot_act(work):
     run = making.run(work, 'evil\x1b[2J-11', [], model='\x1b]0;x\x07', dataset=['a'])
     making.ticket(run, 'line\nbreak', configuration={'model': '\x9b2J', 'dataset': 3})
     text = listing(work, everything=True)
     assert all(c.isprintable() or c == '\n' for c in text)
     assert 'evil?[2J-11/line?break' in text
+    text = listing(work, everything=True, as_json=True)
+    assert all(c.isprintable() or c == '\n' for c in text)
 
 
 def test_no_such_work_directory(tmp_path):

@@ -1,7 +1,6 @@
 """Removal: exactly what only the gone needed, and never half of anything."""
 
 import fcntl
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -9,11 +8,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from lth_keras import artefact
 from lth_keras.errors import ConfigError, LotteryError, StoreError
 from lth_keras.files import TEMPORARY
-from lth_keras.inventory import planning, remove, removing, scanning
-from tests.conformance.test_store_crashes import MODES, Crash, CrashingFiles
+from lth_keras.inventory import planning, remove, scanning
 from tests.inventory import making
 from tests.inventory.making import FAST
 
@@ -141,9 +138,11 @@ def test_nothing_goes_through_a_link(work, tmp_path_factory):
     (work / 'ours-1' / 'tickets' / 'c').symlink_to(folder)
     (work / 'stages' / f'train-{"0" * 16}').symlink_to(outside)
     before = making.tree(outside)
-    for arguments in (['far-3'], ['far-3/c'], ['ours-1/c'], [str(run)]):
-        with pytest.raises(StoreError, match='expected .* below'):
-            gone(work, *arguments)
+    for name in ('far-3', 'far-3/c', 'ours-1/c', str(work / 'far-3')):
+        with pytest.raises(StoreError, match='expected .* below .* a link to'):
+            gone(work, name)
+    with pytest.raises(ConfigError, match='expected the name'):
+        gone(work, str(run))
     with pytest.raises(StoreError, match='a link to'):
         gone(work, unused=True)
     assert making.tree(outside) == before
@@ -174,85 +173,59 @@ def test_a_transfer_is_named(work):
     assert any('moved-3 trains tickets' in line for line in gone(work, 'ours-1', yes=False))
 
 
-# -- a crash at every operation
+def test_a_list_in_the_place_of_a_name_is_nobodys_data(work):
+    making.run(work, 'odd-3', [], dataset=['digits'], transfer_from=['digits'])
+    assert 'nothing was removed' in gone(work, 'ours-1', 'odd-3', yes=False)[-1]
+    assert 'nothing was removed' in gone(work, 'ours-1', yes=False)[-1]
 
 
-def build(root: Path) -> CrashingFiles:
-    files = CrashingFiles(root)
-    names = [making.train(root, i, files) for i in range(3)]
-    making.prune(root, names[1], 0, files)
-    making.prune(root, names[0], 0, files)
-    files.sync(root / 'stages')
-    making.run(root, 'ours-1', [making.row(names[0]), making.row(names[1], 1)], files)
-    making.run(root, 'theirs-2', [making.row(names[0]), making.row(names[2], 1)], files)
-    files.sync(root)
-    return files
+@pytest.mark.parametrize(
+    ('where', 'name'),
+    [
+        ('.', 'ours-1/tickets/a'),
+        ('.', './ours-1/tickets/a/'),
+        ('ours-1', 'tickets/a'),
+        ('ours-1/tickets', 'a'),
+        ('stages', '{work}/ours-1/tickets/a'),
+    ],
+)
+def test_a_path_is_a_name_wherever_one_stands(work, monkeypatch, where, name):
+    monkeypatch.chdir(work / where)
+    gone(work, name.format(work=work))
+    assert [p.name for p in (work / 'ours-1' / 'tickets').iterdir()] == ['b']
 
 
-def check_whole(root: Path) -> None:
-    """Whatever is there under its real name is whole, and the other run has all of its own."""
-    work = scanning.scan(root)
-    for stage in work.stages:
-        artefact.read(root / 'stages' / stage)
-    assert all(not run.problems for run in work.runs.values()), work.runs
-    assert work.runs['theirs-2'].mentions <= set(work.stages)
-    assert not work.foreign
+def test_an_empty_name_is_not_the_run_that_one_stands_in(work, monkeypatch):
+    monkeypatch.chdir(work / 'ours-1')
+    with pytest.raises(ConfigError, match="received ''"):
+        gone(work, '')
+    assert (work / 'ours-1').exists()
 
 
-def crash_at_each(tmp_path: Path, mode: str) -> None:
-    number, crashed = 0, True
-    while crashed:
-        number += 1
-        root = tmp_path / 'work'
-        shutil.rmtree(root, ignore_errors=True)
-        files = build(root)
-        files.crash_at, crashed = files.count + number, False
-        try:
-            remove(root, ['ours-1'], lambda line: None, yes=True, files=files)
-        except Crash:
-            crashed = True
-        files.restart(mode)
-        check_whole(root)
-        again = ['ours-1'] if (root / 'ours-1').exists() else []
-        remove(root, again, lambda line: None, unused=not again, yes=True, files=FAST)
-        check_whole(root)
-        assert {p.name for p in root.iterdir()} == {'stages', 'theirs-2'}
-        assert len(stages(root)) == 3
-    assert number > 8
+def test_a_run_that_begins_while_the_others_are_being_held_refuses_too(work, monkeypatch):
+    scans, real = [], scanning.scan
+
+    def scan(workdir):
+        if scans:
+            (work / 'new-3').mkdir()
+            (work / 'new-3' / 'lock').write_text('4712\n')
+            scans.append(open(work / 'new-3' / 'lock'))
+            fcntl.flock(scans[-1], fcntl.LOCK_EX)
+        else:
+            scans.append(None)
+        return real(workdir)
+
+    monkeypatch.setattr(scanning, 'scan', scan)
+    with pytest.raises(StoreError, match='received pid 4712 in new-3'):
+        gone(work, 'ours-1')
+    scans[-1].close()
+    assert (work / 'ours-1').exists()
 
 
-@pytest.mark.parametrize('mode', MODES)
-def test_a_crash_at_any_operation_leaves_nothing_half(tmp_path, mode):
-    crash_at_each(tmp_path, mode)
-
-
-def test_removing_in_place_fails_the_exam(tmp_path, monkeypatch):
-    def execute(found, files):
-        for path in found.paths:
-            files.remove(path)
-
-    monkeypatch.setattr(removing, 'execute', execute)
-    with pytest.raises((AssertionError, LotteryError)):
-        crash_at_each(tmp_path, 'kill')
-
-
-def test_the_run_first_fails_the_exam(tmp_path, monkeypatch):
-    """Its trainings would be left as nobody's, and stay if the same command is given again."""
-    whole = planning.Plan.paths.fget
-
-    def execute(found, files):
-        for path in reversed(whole(found)):
-            hidden = path.with_name(f'{planning.LEFT}{path.name}')
-            files.rename(path, hidden)
-            files.sync(path.parent)
-            files.remove(hidden)
-
-    monkeypatch.setattr(removing, 'execute', execute)
-    root = tmp_path / 'work'
-    files = build(root)
-    files.crash_at = files.count + 4
-    with pytest.raises(Crash):
-        remove(root, ['ours-1'], lambda line: None, yes=True, files=files)
-    with pytest.raises(ConfigError):
-        remove(root, ['ours-1'], lambda line: None, yes=True, files=FAST)
-    assert len(scanning.scan(root).unused) == 2
+def test_a_run_that_cannot_be_known_keeps_its_stages_but_not_its_tickets(work):
+    (work / 'ours-1' / 'records.json').write_text('{')
+    before = stages(work)
+    gone(work, 'ours-1')
+    assert not (work / 'ours-1').exists() and stages(work) == before
+    gone(work, unused=True)
+    assert len(before) - len(stages(work)) == 2

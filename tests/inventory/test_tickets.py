@@ -2,15 +2,19 @@
 
 import io
 import json
+import re
 
 import pytest
 
 from lth_keras.errors import LotteryError
-from lth_keras.inventory import compare, show, verify
+from lth_keras.inventory import compare, listing, scanning, show, verify
 from lth_keras.inventory.naming import chosen
+from lth_keras.inventory.verifying import checks
 from tests.inventory import making
 
 RUN = 'mlp-digits-ab12'
+TICKET = f'{RUN}/tickets/round-01'
+IN_TICKET = ('manifest.json', 'mask.npz', 'rewind.npz', 'early_stop.npz', 'final.npz', 'model.json')
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def work(tmp_path):
     dense, sparse = making.train(tmp_path, 0), making.train(tmp_path, 1)
     making.prune(tmp_path, dense)
     run = making.run(tmp_path, RUN, [making.row(dense), making.row(sparse, 1)])
-    making.ticket(run, 'round-01', 2, seed=0, versions={'numpy': '2'})
+    making.saved_model(making.ticket(run, 'round-01', 2, seed=0, versions={'numpy': '2'}))
     making.ticket(run, 'round-02', 1, seed=5, versions={'numpy': '2'}, round=2)
     making.ticket(run, 'other', 1, 'j')
     return tmp_path
@@ -50,6 +54,47 @@ def test_the_end_of_a_name_goes_before_a_part_of_it():
         chosen('oun', known, 'x', parts=False)
 
 
+@pytest.mark.parametrize(
+    'name', ['', '..', f'{RUN}/tickets/../..', f'{RUN}', 'nowhere/at/all', '\x1b[2J']
+)
+def test_what_is_no_ticket_is_refused(work, name, monkeypatch):
+    monkeypatch.chdir(work)
+    with pytest.raises(LotteryError, match='expected the name of one exported ticket'):
+        show(work, name)
+
+
+def test_a_ticket_of_no_run_is_shown_by_its_path(work, tmp_path_factory):
+    away = tmp_path_factory.mktemp('away') / 'mine'
+    (work / RUN / 'tickets' / 'round-01' / 'ticket').rename(away)
+    text = show(work, str(away))
+    assert f'{away}\n' in text and re.search('verdict +-\n', text)
+
+
+@pytest.mark.parametrize('name', IN_TICKET)
+def test_a_broken_ticket_is_one_error(work, name):
+    path = work / TICKET / 'ticket' / name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(LotteryError, match=re.escape(str(path))):
+        show(work, 'round-01')
+
+
+@pytest.mark.parametrize(
+    'odd', [{'round': [1]}, {'configuration': [], 'result': 'x', 'versions': 3}, {'result': {}}]
+)
+def test_a_provenance_that_says_something_else(work, odd):
+    making.ticket(work / RUN, 'odd', **odd)
+    assert '0.5000' in show(work, f'{RUN}/odd')
+    assert 'all ' in compare(work, f'{RUN}/odd', 'round-01')
+    assert 'ab12/odd' in listing(work)
+
+
+def test_escapes_in_a_ticket_are_not_shown(work):
+    evil = '\x1b]0;x\x07\x9b2J\u202e\n'
+    making.ticket(work / RUN, 'odd', fingerprint=evil, device=evil, versions={evil: evil})
+    for text in (show(work, 'odd'), compare(work, 'odd', 'round-01')):
+        assert all(c.isprintable() or c == '\n' for c in text) and '?]0;x??2J??' in text
+
+
 def test_compare(work):
     text = compare(work, 'round-01', 'round-02')
     assert '  seed: A 0, B 5\n' in text and 'numpy' not in text
@@ -74,33 +119,64 @@ def verified(work, *names):
 
 
 def test_verify_reads_everything(work):
-    # run.json and records.json, three tickets, three stages
-    assert verified(work) == (0, ['8 artefacts verified, 0 broken'])
-    assert verified(work, 'round-01')[1] == ['1 artefact verified, 0 broken']
-    assert verified(work, RUN, 'round-01')[1] == ['8 artefacts verified, 0 broken']
+    # run.json and records.json, three tickets and a SavedModel, three stages
+    assert verified(work) == (0, ['9 artefacts verified, 0 broken'])
+    assert verified(work, 'round-01')[1] == ['2 artefacts verified, 0 broken']
+    assert verified(work, RUN, 'round-01')[1] == ['9 artefacts verified, 0 broken']
+    stage = sorted((work / 'stages').iterdir())[0]
+    assert verified(work, stage.name)[1] == ['1 artefact verified, 0 broken']
+    paths = [work / RUN, work / RUN / 'tickets' / 'other', stage, stage]
+    assert verified(work, *map(str, paths))[1] == ['9 artefacts verified, 0 broken']
 
 
 @pytest.mark.parametrize(
     'where',
     [
-        *(f'{RUN}/tickets/round-01/ticket/{n}' for n in ('mask.npz', 'rewind.npz', 'model.json')),
-        *(f'{RUN}/{n}' for n in ('records.json',)),
-        *('stages/train-*/weights.npz', 'stages/prune-*/manifest.json'),
+        *(f'{TICKET}/ticket/{name}' for name in IN_TICKET),
+        *(f'{RUN}/run.json', f'{RUN}/records.json'),
+        *('stages/train-*/weights.npz', 'stages/train-*/curve.csv', 'stages/prune-*/manifest.json'),
     ],
 )
-def test_every_flipped_byte_is_found_and_named(work, where):
+def test_a_flipped_bit_is_found_and_named(work, where):
     path = sorted(work.glob(where))[0]
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     broken, lines = verified(work)
-    assert broken == 1 and lines[-1] == '8 artefacts verified, 1 broken'
-    assert str(path) in lines[0] and ': remove' in lines[0]
+    assert broken == 1 and lines[-1] == '9 artefacts verified, 1 broken'
+    assert str(path) in lines[0] and ': re' in lines[0]  # remove it, or restore it
+
+
+@pytest.mark.parametrize('where', ['saved_model/saved_model.pb', 'saved_model.sha256'])
+def test_a_flipped_bit_of_a_saved_model_is_found(work, where):
+    data = bytearray((work / TICKET / where).read_bytes())
+    data[2] ^= 1
+    (work / TICKET / where).write_bytes(data)
+    broken, (line, _) = verified(work)
+    assert broken == 1 and f'{work / TICKET}/saved_model as it was exported' in line
+
+
+def test_every_byte_of_a_runs_own_record_counts(work):
+    path = work / RUN / 'run.json'
+    data = path.read_bytes()
+    check = next(check for check in checks(scanning.scan(work)) if check.name.endswith('run.json'))
+    check.run()
+    for i in range(len(data)):
+        path.write_bytes(data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :])
+        with pytest.raises(Exception, match='.'):
+            (check,) = (c for c in checks(scanning.scan(work)) if c.name.endswith('run.json'))
+            check.run()
+
+
+def test_a_run_in_the_directory_of_another_is_told(work):
+    (work / RUN).rename(work / 'mlp-digits-cd34')
+    broken, (line, _) = verified(work, 'cd34')
+    assert broken == 1 and 'directory: recorded "mlp-digits-ab12", beside it' in line
 
 
 def test_other_things_that_are_broken(work):
-    saved = work / RUN / 'tickets' / 'round-01' / 'saved_model'
-    saved.mkdir()
+    saved = work / RUN / 'tickets' / 'round-02' / 'saved_model'
+    saved.mkdir()  # without checksums
     stage = next((work / 'stages').glob('train-*'))
     for path in stage.iterdir():
         path.unlink()

@@ -108,6 +108,16 @@ def test_weights_that_cannot_be_looked_at_are_said(run):
     assert 'tools/analyse --only=weights' in (run / 'report' / 'report.html').read_text()
 
 
+def test_the_rounds_that_are_shown_can_be_chosen(run):
+    reporting.make_report([run], rounds=[0, 1])
+    page = (run / 'report' / 'report.html').read_text()
+    svg = (run / 'report' / 'figures' / 'validation_loss.svg').read_text()
+    reporting.make_report([run], rounds=[0, 2])
+    assert (run / 'report' / 'figures' / 'validation_loss.svg').read_text() != svg and page
+    with pytest.raises(errors.ConfigError, match=r'rounds: expected some of 0, 1, 2, received 7'):
+        reporting.make_report([run], rounds=[7])
+
+
 def command(*arguments, **options):
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'TF_CPP_MIN_LOG_LEVEL': '3'}
     line = [sys.executable, '-P', '-m', 'experiments.report', *map(str, arguments)]

@@ -3,16 +3,13 @@
 import pytest
 
 from lth_keras import reporting
-from tests.report.conftest import make_rows
-from tests.report.stored import write_run
+from tools.benchmarks import large
 
 
 @pytest.mark.slow
 def test_a_hundred_replicates_of_25_rounds_stay_below_20_megabytes(tmp_path):
-    rows = make_rows(replicates=100, rounds=25, controls={'reinit': range(1, 26)})
-    for i, row in enumerate(rows):
-        row['stage'] = f'train-{i:016x}'
-    run = write_run(tmp_path, rows, evaluations=500)
+    run, trainings = large.write_run(tmp_path, replicates=100, rounds=25, evaluations=500)
+    assert trainings == 5100
     made = reporting.make_report([run])
     sizes = [path.stat().st_size for path in made.page.parent.rglob('*') if path.is_file()]
     assert sum(sizes) < 20e6 and made.page.stat().st_size < 2e6

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
-    *('tools/lottery', 'tools/reproduce', 'tools/analyse', 'tools/test', 'tools/check', '.ci/run'),
+    *('tools/lottery', 'tools/reproduce', 'tools/analyse', 'tools/report', 'tools/tickets'),
+    *('tools/test', 'tools/check', '.ci/run'),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lth_keras import errors
 from lth_keras.report import markdown
-from tools.benchmarks import agreement, judging, tables, verdicts
+from tools.benchmarks import agreement, judging, looking, tables, verdicts
 
 # Strategies and precisions, measured in a run of their own.
 WAYS = pathlib.PurePath('docs', 'records', 'benchmark_ways.json')
@@ -55,6 +55,8 @@ def _block(root: pathlib.Path, record: Any, name: str) -> str:
         if found.get('format') != agreement.FORMAT or found.get('version') != agreement.VERSION:
             raise ValueError(f'expected {agreement.FORMAT} version {agreement.VERSION} in {path}')
         return tables.markdown(agreement.table(found))
+    if name == 'looking' and (root / looking.RECORD).exists():
+        return looking.sentence(json.loads((root / looking.RECORD).read_text(encoding='utf-8')))
     if name.startswith('ways_'):
         ways = tables.load(root / WAYS) if (root / WAYS).exists() else None
         return tables.block(ways, name.removeprefix('ways_'))

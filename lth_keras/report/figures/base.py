@@ -65,6 +65,8 @@ def variant_styles(variants: Sequence[str]) -> dict[str, dict]:
 
 def chosen_rounds(book: Book, count: int = 4) -> list[int]:
     """The rounds whose curves are shown: the dense one, the telling one, others spread evenly."""
+    if book.shown:
+        return sorted(book.shown)
     rounds = sorted({s.round for s in book.tickets})
     if len(rounds) <= count:
         return rounds

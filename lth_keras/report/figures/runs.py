@@ -75,6 +75,7 @@ class Comparing:
             )
         densities += [point.density for point in self.points]
         axes.set_ylabel(_LABELS[self.measure])
+        axes.margins(y=0.1)
         if self.measure == SPEEDUP:
             axes.set_ylim(bottom=0)
         style.plain(axes)
