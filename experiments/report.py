@@ -21,7 +21,8 @@ def _parser() -> Parser:
     parser = Parser(
         prog='tools/report',
         description='Writes a report of runs: one HTML file, every figure as PNG and SVG, every '
-        'table as CSV. Several runs are compared. Trains nothing.',
+        'table as CSV. Several runs are compared. Trains nothing; what it finds in weights that '
+        'nobody has looked at is kept in RUN/analysis.',
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -38,12 +39,11 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         '--watch',
-        nargs='?',
-        type=int,
-        const=10,
-        default=0,
-        metavar='SECONDS',
+        action='store_true',
         help='writes it again whenever a run has gone on, until all have ended',
+    )
+    parser.add_argument(
+        '--every', type=int, default=10, metavar='SECONDS', help='how often --watch looks'
     )
     return parser
 
@@ -76,17 +76,17 @@ def _watch(given: argparse.Namespace) -> None:
         now = _signature(given.runs)
         running = RUNNING in now
         if now != seen or not running:
-            _once(given, given.watch if running else 0)
+            _once(given, given.every if running else 0)
             seen = now
         if not running:
             session.say('no run is being worked on: the report is up to date')
             return
-        time.sleep(given.watch)
+        time.sleep(given.every)
 
 
 def _act(given: argparse.Namespace) -> int:
-    if given.watch < 0:
-        raise errors.ConfigError(f'watch: expected seconds >= 1, received {given.watch}')
+    if given.every < 1:
+        raise errors.ConfigError(f'every: expected seconds >= 1, received {given.every}')
     with quiet.starting():
         session.configure(0)
     _watch(given) if given.watch else _once(given)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,9 +168,7 @@ def find(experiment: Experiment, lab: Laboratory | None = None, quiet: bool = Fa
     with asked, opened as run:
         found = _search(lab, store, run, team, quiet)
         if experiment.report and team.chief:
-            command = records.command(experiment)
-            page = reporting.after_search(lab, run.directory, command, found.rows).page
-            found = dataclasses.replace(found, page=page)
+            found = dataclasses.replace(found, page=_report(lab, run, found))
     return found
 
 
@@ -206,6 +205,21 @@ def _search(lab: Laboratory, store: Store, run: Run, team: workers.Team, quiet: 
         exported = choosing.export(run, chosen.tickets(rows), lab, team.chief)
     summaries = report.summarise(everything, experiment.margin)
     return Found(run.directory, everything, summaries, exported, matching)
+
+
+def _report(lab: Laboratory, run: Run, found: Found) -> Path | None:
+    """The page of the report; a search that is done is not lost because nobody can draw it."""
+    try:
+        command = records.command(lab.experiment)
+        return reporting.after_search(lab, run.directory, command, found.rows).page
+    except Exception as e:
+        print(
+            f'note: the report was not written ({type(e).__name__}: {e}): tools/report '
+            f'{run.directory} writes it',
+            file=sys.stderr,
+            flush=True,
+        )
+        return None
 
 
 def _timings(run: Run, progress: Progress) -> str:

@@ -58,6 +58,7 @@ class Progress(Watcher):
     def started(self, training: Training) -> None:
         self._number += 1
         self._reached, self._started = training.begin, time.monotonic()
+        self._accuracy = None
         self._draw(training.name)
 
     def evaluated(self, training: Training, row: Row) -> None:
@@ -156,9 +157,11 @@ def arranged(name: str, accuracy: str, pace: str, left: str, width: int) -> tupl
 def span(seconds: float) -> str:
     """Seconds as people say them.
 
-    >>> span(42.3), span(600), span(9000)
-    ('42 s', '10 min', '2.5 h')
+    >>> span(42.3), span(600), span(9000), span(3 * 86400)
+    ('42 s', '10 min', '2.5 h', '3.0 days')
     """
     if seconds < 120:
         return f'{seconds:.0f} s'
-    return f'{seconds / 60:.0f} min' if seconds < 7200 else f'{seconds / 3600:.1f} h'
+    if seconds < 7200:
+        return f'{seconds / 60:.0f} min'
+    return f'{seconds / 3600:.1f} h' if seconds < 172_800 else f'{seconds / 86_400:.1f} days'

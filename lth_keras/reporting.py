@@ -10,7 +10,7 @@ from lth_keras import digests, errors, files
 from lth_keras.analysis import ANALYSES, front
 from lth_keras.analysis import reading as analysis_reading
 from lth_keras.outcome import RUNNING
-from lth_keras.report import making, reading
+from lth_keras.report import comparing, making, reading
 from lth_keras.report.book import Book
 from lth_keras.report.headline import Headline, headline
 
@@ -29,7 +29,7 @@ class Report:
 
     Attributes:
         page: the HTML file.
-        headlines: name of a run -> its answer.
+        headlines: label of a run -> its answer.
     """
 
     page: Path
@@ -95,15 +95,15 @@ def after_search(lab: Any, run: Path, command: str, rows: Sequence[Any]) -> Repo
 def _reader(book: Book, data_dir: str) -> Finish:
     """Reads the run for its analyses, with the data folder of its own command if none is given."""
     if not data_dir:
-        given = [str(a) for a in book.provenance.get('arguments', ())]
+        given = book.provenance.get('arguments')
+        given = [a for a in given if isinstance(a, str)] if isinstance(given, list) else []
         data_dir = next((a[11:] for a in given if a.startswith('--data_dir=')), '')
     return lambda: analysis_reading.read(book.directory, data_dir)
 
 
 def _looked(book: Book, finished: Finish) -> Book:
     """The run with the analyses that the figures need; why there are none, if there are none."""
-    stages = book.directory.resolve().parent / 'stages'
-    if not book.rows or book.state == RUNNING or not stages.is_dir():
+    if not book.rows or book.state == RUNNING or not book.stored:
         return book
     rounds = list(book.shown) or _spread(
         sorted({s.round for s in book.tickets}), ROUNDS, book.telling_round
@@ -124,8 +124,10 @@ def _looked(book: Book, finished: Finish) -> Book:
 
 def _covers(book: Book, name: str, rounds: Sequence[int], replicates: Sequence[int]) -> bool:
     known = book.analyses.get(name, {})
-    return set(rounds) <= set(known.get('rounds', ())) and set(replicates) <= set(
-        known.get('replicates', ())
+    there = [known.get(part, ()) for part in ('rounds', 'replicates')]
+    pairs = zip((rounds, replicates), there, strict=True)
+    return all(
+        isinstance(has, list) and all(number in has for number in wanted) for wanted, has in pairs
     )
 
 
@@ -149,7 +151,7 @@ def _write(books: Sequence[Book], out: Path, title: str, refresh: int) -> Report
         raise errors.StoreError(f'expected a folder for the report, received the file {out}')
     content = making.files(books, refresh, title)
     before = _listed(out)
-    headlines = {book.name: headline(book) for book in books}
+    headlines = {line.label: headline(line.book) for line in comparing.lines(books)}
     for folder in sorted({(out / name).parent for name in content}):
         files.ensure_directory(folder, files.DISK)
     for name, data in content.items():
@@ -158,24 +160,35 @@ def _write(books: Sequence[Book], out: Path, title: str, refresh: int) -> Report
         'format': FORMAT,
         'version': VERSION,
         'files': sorted(content),
-        'runs': [
-            {
-                'name': book.name,
-                'verdict': found.verdict,
-                'answer': found.answer,
-                'reason': found.reason,
-                'smallest_winning_density': book.smallest_winning.density
-                if book.smallest_winning
-                else None,
-                'trainings': len(book.rows),
-            }
-            for book, found in zip(books, headlines.values(), strict=True)
-        ],
+        'runs': [_said(book, found) for book, found in zip(books, headlines.values(), strict=True)],
     }
     files.write_file(out / INDEX, digests.pretty(index))
     for name in before - set(content):
         files.DISK.remove(out / name)
     return Report(out / making.PAGE, headlines)
+
+
+def _said(book: Book, found: Headline) -> dict[str, Any]:
+    """What a program may want to know of one run."""
+    best = book.smallest_winning
+    return {
+        'name': book.name,
+        'verdict': found.verdict,
+        'answer': found.answer,
+        'reason': found.reason,
+        'smallest_winning_density': best.density if best else None,
+        'trainings': len(book.rows),
+        'verdicts': [
+            {
+                'round': s.round,
+                'density': s.density,
+                'verdict': s.verdict.name,
+                'reason': s.verdict.reason,
+            }
+            for s in book.tickets
+            if s.verdict
+        ],
+    }
 
 
 def _listed(out: Path) -> set[str]:

@@ -12,6 +12,7 @@ from lth_keras.report.cost import Timing
 from lth_keras.report.curves import Curves
 from lth_keras.report.matching import smallest_matching
 from lth_keras.report.summary import TICKET, Row, Summary
+from lth_keras.rounds import CONTINUED
 
 # Beside those that `outcome` records: nobody could record these.
 KILLED, UNKNOWN = 'killed', ''
@@ -33,6 +34,7 @@ class Book:
         analyses: name -> tables and notes of `tools/analyse`.
         curves: of the trainings.
         directory: where it was read from.
+        stored: whether there is a store beside it, with weights and curves.
         shown: the rounds whose curves and pictures are shown; chosen by themselves if empty.
     """
 
@@ -47,6 +49,7 @@ class Book:
     analyses: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     curves: Curves = dataclasses.field(default_factory=lambda: Curves(Path('/nonexistent')))
     directory: Path | None = None
+    stored: bool = False
     shown: Sequence[int] = ()
 
     @property
@@ -69,6 +72,11 @@ class Book:
         """Tickets against the dense network and every control, per round."""
         return evidence.comparisons(self.rows)
 
+    def comparison(self, round_: int, against: str) -> evidence.Comparison | None:
+        """The tickets of a round against 'dense' or a control."""
+        wanted = round_, against
+        return next((c for c in self.comparisons if (c.round, c.against) == wanted), None)
+
     @functools.cached_property
     def matching(self) -> tuple[int, int] | None:
         """Round and replicate of the smallest ticket that matches dense on validation data."""
@@ -89,8 +97,8 @@ class Book:
 
     @property
     def controls(self) -> list[str]:
-        """Names of what stands beside the tickets, re-initialisation first."""
-        return [v for v in self.variants if v != TICKET]
+        """Names of the controls, re-initialisation first; `continued` is none."""
+        return [v for v in self.variants if v not in (TICKET, CONTINUED)]
 
     @property
     def variants(self) -> list[str]:

@@ -114,7 +114,7 @@ def judged(claim: Claim, rows: Sequence[Row], others: Sequence[Row]) -> tuple[st
       rows: of the record that it is about.
       others: of the record that it is compared with; the same one, mostly.
     """
-    by_round: dict[int, list[float]] = {}
+    by_round: dict[int, dict[int, list[float]]] = {}
     compared: dict[int, list[Row]] = {}
     for row in rows:
         if row['variant'] != claim.variant or not _meant(claim, row):
@@ -122,22 +122,31 @@ def judged(claim: Claim, rows: Sequence[Row], others: Sequence[Row]) -> tuple[st
         found = [other for other in others if _partner(claim, row, other)]
         if found:
             value = sum(claim.measure(row, other) for other in found) / len(found)
-            by_round.setdefault(row['round'], []).append(value)
+            draws = by_round.setdefault(row['round'], {}).setdefault(row['replicate'], [])
+            draws.append(value)
             compared.setdefault(row['round'], []).extend([row, *found])
     if not by_round:
         return 'not run', '-'
-    best = max(by_round, key=lambda r: sum(by_round[r]) / len(by_round[r]))
-    mean, low, high = verdict.interval(by_round[best])
+    # The draws of a control are one replicate.
+    values = {
+        number: [math.fsum(draws) / len(draws) for draws in replicates.values()]
+        for number, replicates in by_round.items()
+    }
+    best = max(values, key=lambda r: math.fsum(values[r]) / len(values[r]))
+    mean, low, high = verdict.interval(values[best])
     shown = f'{claim.show(mean)} (one replicate)'
     if low is not None:
         shown = f'{claim.show(mean)} [{claim.show(low)}, {claim.show(high)}]'
     if claim.density is None:
         density = next(row['density'] for row in compared[best] if row['round'] == best)
-        shown += f' at {100 * density:.1f}%, best of {len(by_round)} rounds'
+        shown += f' at {100 * density:.1f}%, best of {len(values)} rounds'
     at_the_end = claim.measure in (final_accuracy, final_short_of)
     if not at_the_end and any(_cut_off(row) for row in compared[best]):
         shown += ', cut off'
-    return shown, _word(claim.kind, mean, low, high)
+    word = _word(claim.kind, mean, low, high)
+    if claim.density is None and word == 'agrees':
+        word = 'same direction'  # the best of several rounds is no test
+    return shown, word
 
 
 def _cut_off(row: Row) -> bool:

@@ -1,6 +1,7 @@
 """What a search cost, and what it took to come to one of its tickets."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -88,29 +89,20 @@ Timing(replicate=1, round=0, variant='ticket', draw=0, total=2.0, parts={})]
         match = _NAMED.fullmatch(name)
         parts = entry if isinstance(entry, Mapping) else {'total': entry}
         total = parts.get('total')
-        if not match or not isinstance(total, int | float):
+        if not match or not _seconds(total):
             continue
         replicate, number, variant, draw = match.groups()
-        known = {key: float(parts[key]) for key in PARTS if key in parts}
+        known = {key: float(parts[key]) for key in PARTS if _seconds(parts.get(key))}
         found.append(
             Timing(int(replicate), int(number), variant, int(draw or 0), float(total), known)
         )
     return found
 
 
+def _seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
 def _steps(row: Row) -> int:
     begin = row.get('rewind_step', 0) if row['round'] else 0
     return int(row.get('training_steps', 0)) - int(begin)
-
-
-def span(seconds: float) -> str:
-    """Seconds as people say them.
-
-    >>> span(42.3), span(600), span(9000), span(2 * 86400 * 1.5)
-    ('42 s', '10 min', '2.5 h', '3.0 days')
-    """
-    if seconds < 120:
-        return f'{seconds:.0f} s'
-    if seconds < 7200:
-        return f'{seconds / 60:.0f} min'
-    return f'{seconds / 3600:.1f} h' if seconds < 172800 else f'{seconds / 86400:.1f} days'

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -86,6 +86,22 @@ def band(curves: Iterable[Curve], column: str) -> Band | None:
     return Band(steps, mean, mean - half, mean + half, count)
 
 
+def merged(draws: Sequence[Curve]) -> Curve:
+    """The mean of a control's draws within one replicate, at the steps that all have.
+
+    >>> one, two = ({'step': np.array([1.0, 2.0]), 'a': np.array([0.0, v])} for v in (2.0, 4.0))
+    >>> {name: column.tolist() for name, column in merged([one, two]).items()}
+    {'step': [1.0, 2.0], 'a': [0.0, 3.0]}
+    """
+    if len(draws) == 1:
+        return draws[0]
+    steps = functools.reduce(np.intersect1d, [draw['step'] for draw in draws])
+    names = [name for name in draws[0] if all(name in draw for draw in draws)]
+    places = [np.searchsorted(draw['step'], steps) for draw in draws]
+    pairs = list(zip(draws, places, strict=True))
+    return {name: np.mean([draw[name][at] for draw, at in pairs], axis=0) for name in names}
+
+
 class Curves:
     """The curves of a run's trainings, as far as its store still has them.
 
@@ -109,7 +125,11 @@ class Curves:
                     self.problems.append(f'curve of {stage}: {error}')
         return self._read[stage]
 
-    def all_of(self, stages: Sequence[str]) -> list[Curve]:
-        """The curves of those stages that have one."""
-        found = (self.of(stage) for stage in stages)
-        return [one for one in found if one is not None]
+    def per_replicate(self, rows: Iterable[Mapping[str, Any]]) -> list[Curve]:
+        """A curve for each replicate among these rows that has any, its draws averaged."""
+        draws: dict[int, list[Curve]] = {}
+        for row in rows:
+            found = self.of(row.get('stage', ''))
+            if found is not None:
+                draws.setdefault(row['replicate'], []).append(found)
+        return [merged(several) for _, several in sorted(draws.items())]

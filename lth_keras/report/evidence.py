@@ -42,8 +42,9 @@ class Comparison:
 def comparisons(rows: Iterable[Row]) -> list[Comparison]:
     """Every comparison that the rows allow, by round: dense first, then `reinit`, then by name.
 
-    Pairs are the replicates that both sides have; the draws of a control are averaged within a
-    replicate first. This is the paired t-test of `scipy.stats.ttest_rel`, told by its interval.
+    Pairs are the replicates that both sides have; against `dense` and `reinit` those that all
+    three have, as in the verdict. The draws of a control are averaged within a replicate first.
+    This is the paired t-test of `scipy.stats.ttest_rel`, told by its interval.
 
     Args:
         rows: records of trainings.
@@ -74,8 +75,11 @@ def comparisons(rows: Iterable[Row]) -> list[Comparison]:
         controls = sorted(v for r, v in table if r == round_ and v != TICKET)
         controls.sort(key=lambda name: name != REINIT)
         others = [(DENSE, dense), *((name, table[round_, name]) for name in controls)]
+        judged = set(cell) & set(dense) & set(table.get((round_, REINIT), dense))
         for name, other in others:
             paired = sorted(set(cell) & set(other))
+            if judged and name in (DENSE, REINIT):
+                paired = sorted(judged)
             if paired:
                 found.append(_compare(round_, name, cell, other, paired))
     return found

@@ -39,8 +39,9 @@ def rule(book: Book) -> str:
         f'Intervals: {TEST}. Winning: the interval of (ticket − dense) lies above −{margin:g} pp, '
         'early stop comes no later on average, and accuracy or steps beat random '
         're-initialisation with an interval clear of 0. Not winning: an interval contradicts one '
-        'of these. Else undecided, always so with one replicate. Each density is judged by '
-        'itself: among many, some verdicts come by chance.'
+        'of these. Else undecided, always so with one replicate, or without random '
+        're-initialisation at that density. Each density is judged by itself: among many, some '
+        'verdicts come by chance.'
         + ('' if len(book.replicates) > 1 else ' One replicate: there are no intervals.')
     )
 
@@ -66,6 +67,17 @@ GLOSSARY = (
     ('ticket', 'A sparse subnetwork, rewound to its (early) initial weights, and trained.'),
     ('dense network', 'The same network, unpruned: round 0.'),
     ('reinit', "The ticket's mask with new random initial weights: the control of the verdict."),
-    ('± and [ , ]', 'Ends of a 95% t-interval over seeds; there is none with one seed.'),
+    ('± and [ , ]', 'Ends of a 95% t-interval over replicates; there is none with one.'),
+    ('n', 'Number of replicates: seeds of initialisation and data order.'),
+    (
+        'dense / ticket',
+        'Ratio of early-stop iterations, geometric mean: above 1 the ticket is sooner.',
+    ),
+    ('cut off', 'The early stop lies in the last tenth of training: it may lie beyond its end.'),
+    (
+        'continued',
+        'The network that is pruned and trains on without rewinding (--procedure=continued): what '
+        'the masks come from, no control.',
+    ),
     (verdict.UNDECIDED, 'The evidence is not enough for either verdict; the reason says why.'),
 )

@@ -4,10 +4,12 @@ import dataclasses
 
 from lth_keras import verdict
 from lth_keras.outcome import RUNNING
+from lth_keras.progress import span
 from lth_keras.report.axes import show_percent
 from lth_keras.report.book import Book
-from lth_keras.report.cost import cost, on_the_way, span
+from lth_keras.report.cost import cost, on_the_way
 from lth_keras.report.evidence import DENSE, Comparison
+from lth_keras.report.figures.base import upper
 from lth_keras.report.summary import REINIT, Summary
 from lth_keras.verdict import Interval
 
@@ -51,8 +53,9 @@ def headline(book: Book) -> Headline:
     best = book.smallest_winning
     if best:
         answer = (
-            f'A winning ticket: {show_percent(best.density)} of the weights '
-            f'(round {best.round}) train to the accuracy of the dense network in no more steps.'
+            f'A winning ticket: {show_percent(best.density)} of the prunable weights '
+            f'(round {best.round}) reach the accuracy of the dense network within '
+            f'{100 * book.margin:g} pp, and stop no later on average.'
         )
         return Headline(verdict.WINNING, answer, _sure(book, best), _tiles(book, best))
     judged = [s for s in pruned if s.verdict and s.verdict.name == verdict.NOT_WINNING]
@@ -66,27 +69,38 @@ def headline(book: Book) -> Headline:
 
 def _undecided(book: Book, pruned: list[Summary]) -> str:
     """What is missing for a verdict, and what the means alone say."""
-    reasons = list(dict.fromkeys(s.verdict.reason for s in pruned if s.verdict))
-    if reasons == [verdict.ONE_REPLICATE]:
+    with_control = [s for s in pruned if s.verdict and s.verdict.reinit_accuracy]
+    reasons = {s.verdict.reason for s in pruned if s.verdict}
+    if reasons == {verdict.ONE_REPLICATE}:
         text = 'One replicate has no confidence interval: run at least three (--replicates=3).'
-    elif verdict.NO_REINIT in reasons and len(reasons) == 1:
+    elif not with_control and verdict.NO_REINIT in reasons:
         text = 'Random re-initialisation was not trained at any density (--controls=reinit).'
     else:
-        text = f'At the smallest density: {pruned[-1].verdict.reason}.' if reasons else ''
-    if book.matching:
-        density = next((s.density for s in pruned if s.round == book.matching[0]), None)
-        if density is not None:
-            text += (
-                f' By their means on validation data, tickets down to {show_percent(density)} '
-                'match the dense network.'
-            )
-    return text
+        last = with_control[-1] if with_control else pruned[-1]
+        text = f'At {show_percent(last.density)}: {last.verdict.reason}.' if last.verdict else ''
+    return f'{text} {_matches(book, pruned)}'.strip()
+
+
+def _matches(book: Book, pruned: list[Summary]) -> str:
+    """The smallest density that matches by its mean on validation data."""
+    shown = next((s for s in pruned if book.matching and s.round == book.matching[0]), None)
+    if shown is None:
+        return ''
+    return (
+        f'The smallest density whose mean validation accuracy is within {100 * book.margin:g} pp '
+        f'of the dense network: {show_percent(shown.density)}.'
+    )
 
 
 def _sure(book: Book, best: Summary) -> str:
-    won = [s for s in book.tickets if s.verdict and s.verdict.name == verdict.WINNING]
-    others = f' Winning at {len(won)} of the densities with a control.' if len(won) > 1 else ''
-    return f'{_upper(best.verdict.reason)} ({best.replicates} seeds, 95% t-intervals).{others}'
+    with_control = [s for s in book.tickets if s.verdict and s.verdict.reinit_accuracy]
+    won = [s for s in with_control if s.verdict.name == verdict.WINNING]
+    pairs = book.comparison(best.round, REINIT)
+    count = pairs.replicates if pairs else best.replicates
+    return (
+        f'{upper(best.verdict.reason)} ({count} replicates, 95% t-intervals). Winning at '
+        f'{len(won)} of {len(with_control)} densities with this control.'
+    )
 
 
 def _why(judged: Summary) -> str:
@@ -99,7 +113,7 @@ def _tiles(book: Book, shown: Summary | None) -> list[Tile]:
         label = 'smallest winning density' if shown == book.smallest_winning else 'density shown'
         tiles.append(Tile(label, show_percent(shown.density), f'round {shown.round}'))
         for name in (DENSE, REINIT):
-            found = _comparison(book, shown.round, name)
+            found = book.comparison(shown.round, name)
             if found:
                 tiles.append(
                     Tile(
@@ -119,8 +133,20 @@ def _tiles(book: Book, shown: Summary | None) -> list[Tile]:
 def _sooner(found: Comparison, name: str) -> Tile:
     ratio, detail = found.sooner, 'one replicate'
     if ratio.low is not None:
-        detail = f'[{ratio.low:.2f}, {ratio.high:.2f}] times'
-    return Tile(f'minimum validation loss against {name}', f'{ratio.mean:.2f}× sooner', detail)
+        detail = f'{name} / ticket: [{ratio.low:.2f}, {ratio.high:.2f}]'
+    detail += f'; {-found.steps.mean:+.0f} steps on average'
+    return Tile(f'minimum validation loss against {name}', times(ratio.mean), detail)
+
+
+def times(ratio: float) -> str:
+    """A ratio of steps, other / ticket, in words.
+
+    >>> times(1.5), times(0.8), times(1.001)
+    ('1.50× sooner', '1.25× later', 'equally soon')
+    """
+    if abs(ratio - 1) < 0.005:
+        return 'equally soon'
+    return f'{ratio:.2f}× sooner' if ratio > 1 else f'{1 / ratio:.2f}× later'
 
 
 def _cost(book: Book, shown: Summary | None) -> Tile:
@@ -130,15 +156,14 @@ def _cost(book: Book, shown: Summary | None) -> Tile:
     if whole.timed:
         partly = '' if whole.timed == whole.trainings else f' for {whole.timed} of them'
         parts.append(f'{span(whole.seconds)}{partly}')
-    if shown and shown.round:
+    source = book.settings.get('transfer_from', 'none')
+    if source != 'none':
+        parts.append(f'without finding the tickets on {source}')
+    elif shown and shown.round:
         one_shot = book.settings.get('procedure') == 'one_shot'
         way = cost(on_the_way(book.rows, shown.round, one_shot))
         parts.append(f'one ticket of round {shown.round} alone: {way.dense:.1f}')
     return Tile('cost of the search', value, '; '.join(parts))
-
-
-def _comparison(book: Book, round_: int, name: str) -> Comparison | None:
-    return next((c for c in book.comparisons if (c.round, c.against) == (round_, name)), None)
 
 
 def points(value: Interval) -> str:
@@ -165,7 +190,3 @@ def interval_points(value: Interval) -> str:
 
 def _share(value: float) -> str:
     return f'{100 * value:.2f}%'
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -1,10 +1,12 @@
 """All files of a report from the runs: the page, every figure as PNG and SVG, tables as CSV."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from lth_keras.report import comparing, page, sections, style
 from lth_keras.report.book import Book
@@ -15,6 +17,7 @@ from lth_keras.report.page import Chapter, Shown
 from lth_keras.report.tables_csv import csv_table, rows_csv, to_csv
 
 PAGE = 'report.html'
+MOST_ROWS = 50_000  # of a table behind a figure; an analysis of a large run has more beside the run
 _BANDS = ('train_accuracy', 'validation_loss', 'validation_accuracy', 'test_loss', 'test_accuracy')
 
 
@@ -37,7 +40,7 @@ def files(books: Sequence[Book], refresh: int = 0, title: str = '') -> dict[str,
         kinds = [FIGURES.get(name)(book) for name in FIGURES]
         chapters.append(Chapter(line, _shown(kinds, folder, found), published))
         if book.rows:
-            for name, text in _tables(book, kinds):
+            for name, text in _tables(book):
                 found[f'tables/{folder}{name}.csv'] = text
     compared = _shown(run_figures(lines), '', found) if not one else []
     if not one:
@@ -50,39 +53,48 @@ def _shown(kinds: Sequence[Any], folder: str, found: dict[str, str | bytes]) -> 
     """Draws the figures, adds their files, and says of each what the page shows."""
     shown = []
     for kind in kinds:
-        why = getattr(kind, 'missing', '')
-        if why:
+        try:
+            why = getattr(kind, 'missing', '')
+            drawing = None if why else style.draw(functools.partial(_with_note, kind), kind.size)
+            caption = '' if why else kind.caption
+        except Exception as error:  # tables of other versions: one figure must not cost the rest
+            why, drawing = f'cannot be drawn ({type(error).__name__}: {error})', None
+        if drawing is None:
             shown.append(Shown(kind.title, missing=why))
             continue
-        drawing = style.draw(kind.draw, kind.size)
         name = f'figures/{folder}{kind.name}'
         found[f'{name}.png'], found[f'{name}.svg'] = drawing.png, drawing.svg
-        shown.append(Shown(kind.title, kind.caption, f'{name}.svg', drawing.svg))
+        shown.append(Shown(kind.title, caption, f'{name}.svg', drawing.svg))
+        rows = kind.table
+        if 0 < len(rows) <= MOST_ROWS:
+            found[f'tables/{folder}{kind.name}.csv'] = to_csv(rows)
     return shown
 
 
-def _tables(book: Book, kinds: Sequence[Any]) -> Iterator[tuple[str, str]]:
+def _with_note(kind: Any, figure: Figure) -> None:
+    kind.draw(figure)
+    if kind.note:
+        figure.supxlabel(kind.note, fontsize=7.5, color=style.MUTED, x=0.99, ha='right')
+
+
+def _tables(book: Book) -> Iterator[tuple[str, str]]:
     yield 'summary', csv_table(book.summaries)
     yield 'trainings', rows_csv(book.rows)
     yield 'comparisons', to_csv([_flat(vars(c)) for c in book.comparisons])
     for name, table in (('claims', sections.claims(book)), ('settings', sections.settings(book))):
-        labels = [column.label or 'agrees' for column in table.columns]
+        labels = [column.label for column in table.columns]
         rows = [[cell.value for cell in row.cells] for row in table.rows]
         if rows:
             yield name, to_csv([dict(zip(labels, row, strict=True)) for row in rows])
     curves = list(_curves(book))
     if curves:
         yield 'curves', to_csv(curves)
-    for kind in kinds:
-        if not kind.missing and kind.table:
-            yield kind.name, to_csv(kind.table)
 
 
 def _curves(book: Book) -> Iterator[Mapping[str, object]]:
     """Mean and interval over replicates of every curve, a row per round, variant and step."""
     for summary in book.summaries:
-        stages = [r.get('stage', '') for r in book.rows_of(summary.round, summary.variant)]
-        read = book.curves.all_of(stages)
+        read = book.curves.per_replicate(book.rows_of(summary.round, summary.variant))
         columns = {name: band(read, name) for name in _BANDS}
         columns = {name: found for name, found in columns.items() if found is not None}
         steps = np.unique(np.concatenate([b.steps for b in columns.values()] or [np.zeros(0)]))
@@ -95,6 +107,7 @@ def _curves(book: Book) -> Iterator[Mapping[str, object]]:
                 'round': summary.round,
                 'variant': summary.variant,
                 'density': summary.density,
+                'replicates': len(read),
                 'step': int(step),
             }
             for name, found in columns.items():

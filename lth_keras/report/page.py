@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -114,11 +115,21 @@ def _run(chapter: Chapter, number: int, put: Any) -> Mapping[str, Any]:
 
 
 def problems(book: Book) -> list[str]:
-    """What the reader must know is missing: parts, replicates, trainings."""
+    """What the reader must know: missing parts, replicates and trainings, early stops cut off."""
     found = list(book.problems)
-    if book.planned and len(book.rows) < book.planned:
+    ended = book.state in (RUNNING, FINISHED)  # a rule that stops early leaves trainings out
+    if book.planned and len(book.rows) < book.planned and not ended:
         found.append(f'{len(book.rows)} of {book.planned} planned trainings are recorded')
     found += missing(book.summaries)
+    last = [
+        row for row in book.rows if row['early_stop_step'] >= row.get('training_steps', math.inf)
+    ]
+    if last:
+        dense = any(row['round'] == 0 for row in last)
+        found.append(
+            f'{len(last)} of {len(book.rows)} trainings{", the dense network among them," * dense} '
+            'have their early stop at the last step: it may lie beyond it, so train longer'
+        )
     if book.rows and book.dense is None:
         found.append('the dense network (round 0) is not among the trainings')
     found += book.curves.problems[:3]

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from lth_keras.report.claims import OURS, Claim
-from lth_keras.report.recipes import LENET, RECIPES
+from lth_keras.report.claims import Claim
+from lth_keras.report.recipes import RECIPES
 
 PAPER, SECONDARY, UNVERIFIED = 'paper', 'secondary', 'unverified'
 SURE = {
@@ -65,6 +65,15 @@ POINTS: Mapping[tuple[str, str], tuple[Point, ...]] = {
 }
 
 
+_LENET_ON = ('lenet_300_100', 'mnist')
+# What a recipe trains, by the beginning of its name; the others train LeNet on MNIST.
+NETWORKS: Mapping[str, tuple[str, str]] = {
+    **{name: (name, 'cifar10') for name in _CONV},
+    **{f'resnet_18_{rate}': ('resnet_20', 'cifar10') for rate in ('high', 'low', 'warmup')},
+    **{f'vgg_19_{rate}': ('vgg_19', 'cifar10') for rate in ('high', 'low', 'warmup')},
+}
+
+
 def points_of(settings: Mapping[str, Any]) -> tuple[Point, ...]:
     """What is published for the network and data set of a run; none for others.
 
@@ -79,6 +88,7 @@ def points_of(settings: Mapping[str, Any]) -> tuple[Point, ...]:
         settings.get('procedure', 'resetting') == 'resetting'
         and settings.get('criterion', 'large_final') == 'large_final'
         and settings.get('transfer_from', 'none') == 'none'
+        and settings.get('optimizer', 'adam') == 'adam'
     )
     key = str(settings.get('model')), str(settings.get('dataset'))
     return POINTS.get(key, ()) if usual else ()
@@ -87,17 +97,17 @@ def points_of(settings: Mapping[str, Any]) -> tuple[Point, ...]:
 def claims_of(settings: Mapping[str, Any], name: str) -> tuple[Claim, ...]:
     """What the paper claims of a run: of the recipe of its name, or of its network.
 
-    Claims that compare with another record are left out, and so are those that are ours.
+    Claims that compare with another record are left out.
 
     Args:
         settings: of the run.
         name: of its directory or label.
     """
     label = name.rpartition('-')[0] if '-' in name else name
-    found = next((r.claims for r in RECIPES if r.name in (label, name)), None)
+    here = settings.get('model'), settings.get('dataset')
+    mine = [r for r in RECIPES if NETWORKS.get(r.name.partition('_reduced')[0], _LENET_ON) == here]
+    found = next((r.claims for r in mine if r.name in (label, name)), None)
     if found is None:
-        found = LENET if points_of(settings) == _LENET else ()
-        for recipe in RECIPES:
-            if recipe.name == f'{settings.get("model")}_reduced' and points_of(settings):
-                found = recipe.claims
-    return tuple(claim for claim in found if not claim.record and claim.source != OURS)
+        usual = [r for r in mine if r.name in ('lenet', f'{settings.get("model")}_reduced')]
+        found = usual[0].claims if usual and points_of(settings) else ()
+    return tuple(claim for claim in found if not claim.record)

@@ -2,8 +2,9 @@
 
 import fcntl
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,8 @@ def read(path: str | Path) -> Book:
     if not rows and state != RUNNING:
         problems.append('no training has finished')
     timings = read_timings(_json(directory / TIMINGS, problems))
-    analyses = _json(directory / ANALYSIS, problems).get('analyses', {})
     planned = provenance.get('planned')
+    stages = directory.resolve().parent / 'stages'
     return Book(
         name=directory.resolve().name,
         rows=rows,
@@ -56,10 +57,26 @@ def read(path: str | Path) -> Book:
         planned=planned if isinstance(planned, int) else None,
         provenance=provenance,
         timings=timings,
-        analyses=analyses if isinstance(analyses, Mapping) else {},
-        curves=Curves(directory.resolve().parent / 'stages'),
+        analyses=_analyses(_json(directory / ANALYSIS, problems), problems),
+        curves=Curves(stages),
         directory=directory,
+        stored=stages.is_dir() and not alone,
     )
+
+
+def _analyses(content: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    """Name -> analysis, of those that have the form of one."""
+    analyses = content.get('analyses', {})
+    found = {}
+    for name, entry in analyses.items() if isinstance(analyses, Mapping) else ():
+        tables = entry.get('tables') if isinstance(entry, Mapping) else None
+        rows = [tables.values()] if isinstance(tables, Mapping) else [[None]]
+        lists = all(isinstance(t, list) and all(isinstance(r, Mapping) for r in t) for t in rows[0])
+        if lists:
+            found[name] = entry
+        else:
+            problems.append(f'{ANALYSIS}: {name} has another form than tables of rows')
+    return found
 
 
 def _records(directory: Path, problems: list[str], alone: bool) -> tuple[dict, list[Row]]:
@@ -72,6 +89,16 @@ def _records(directory: Path, problems: list[str], alone: bool) -> tuple[dict, l
             f'{found}: upgrade lth_keras'
         )
     rows = record.pop('rows', [])
+    settings = record.get('configuration')
+    if 'configuration' in record and not isinstance(settings, dict):
+        problems.append(f'{RECORDS}: expected settings by name, received something else')
+        del record['configuration']
+    elif settings and not _margin(settings.get('margin', 0.0)):
+        problems.append(f'{RECORDS}: the margin is no number, so that of the default is taken')
+        del settings['margin']
+    for name in ('identity', 'commits'):
+        if not isinstance(record.get(name, {}), dict):
+            del record[name]
     if not isinstance(rows, list):
         problems.append(f'{RECORDS}: expected a list of rows, received something else')
         rows = []
@@ -84,7 +111,8 @@ def _records(directory: Path, problems: list[str], alone: bool) -> tuple[dict, l
     if not alone:
         run = _json(directory / RECORD, problems)
         identity = run.get('identity') if isinstance(run.get('identity'), dict) else {}
-        settings = dict(identity.pop('configuration', {}))
+        given = identity.pop('configuration', {})
+        settings = dict(given) if isinstance(given, dict) else {}
         settings['fingerprint'] = run.get('fingerprint')
         record.setdefault('configuration', settings)
         record.setdefault('identity', identity)
@@ -98,6 +126,7 @@ def _usable(rows: list, problems: list[str]) -> list[Row]:
         try:
             if not isinstance(row, dict):
                 raise errors.LotteryError(f'expected a record, received {row!r:.60}')
+            _check_types(row)
             summary.averaged([row])
         except errors.LotteryError as error:
             problems.append(f'row {number + 1} is left out: {error}')
@@ -106,8 +135,56 @@ def _usable(rows: list, problems: list[str]) -> list[Row]:
         if place in good:
             problems.append(f'row {number + 1} is left out: the same training again')
             continue
-        good[place] = row
+        good[place] = _optional(row, number, problems)
     return list(good.values())
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _margin(value: Any) -> bool:
+    return _number(value) and 0 <= value < 1
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _check_types(row: Mapping[str, Any]) -> None:
+    """Raises a LotteryError if what tells a row from the others is of another type."""
+    for name in ('round', 'replicate', 'draw'):
+        if not _whole(row.get(name, 0)):
+            raise errors.LotteryError(f'expected a whole {name} >= 0, received {row[name]!r:.40}')
+    if not isinstance(row.get('variant', ''), str):
+        raise errors.LotteryError(f'expected a name as variant, received {row["variant"]!r:.40}')
+    step = row.get('early_stop_step')
+    if _number(step) and step < 0:
+        raise errors.LotteryError(f'expected an early stop >= 0, received {step}')
+
+
+def _layers(value: Any) -> bool:
+    """Whether this is kernel path -> kept and size."""
+    return isinstance(value, Mapping) and all(
+        isinstance(c, Mapping) and _whole(c.get('kept')) and _whole(c.get('size'))
+        for c in value.values()
+    )
+
+
+# What a report shows of a row, if it is there and what it should be.
+OPTIONAL: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(('training_steps', 'rewind_step', 'seed'), _whole),
+    'stage': lambda value: isinstance(value, str),
+    'layers': _layers,
+}
+
+
+def _optional(row: Mapping[str, Any], number: int, problems: list[str]) -> Row:
+    """The row without those fields that cannot be used, which are named."""
+    bad = [name for name, sound in OPTIONAL.items() if name in row and not sound(row[name])]
+    if bad:
+        problems.append(f'row {number + 1} is used without {", ".join(bad)}: of another form')
+    return {name: value for name, value in row.items() if name not in bad}
 
 
 def _json(path: Path, problems: list[str]) -> dict[str, Any]:

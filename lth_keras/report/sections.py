@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from lth_keras.report.axes import show_percent
 from lth_keras.report.book import Book
 from lth_keras.report.claims import judged
 from lth_keras.report.comparing import Line
@@ -12,7 +13,6 @@ from lth_keras.report.evidence import DENSE, Comparison
 from lth_keras.report.headline import interval_points, points
 from lth_keras.report.published import claims_of
 from lth_keras.report.summary import REINIT, Measure, Summary
-from lth_keras.report.table import show_density
 from lth_keras.verdict import Interval
 
 WORDS, LONG = 'text', 'text long'
@@ -59,17 +59,17 @@ def verdicts(book: Book) -> Table:
         Column('verdict', WORDS),
         Column('test accuracy'),
         Column('− dense, pp'),
-        Column('early stop'),
-        Column('× sooner'),
-        *([Column('− reinit, pp'), Column('× sooner than reinit')] if _has_reinit(book) else []),
+        Column('early stop (steps)'),
+        Column('dense / ticket'),
+        *([Column('− reinit, pp'), Column('reinit / ticket')] if _has_reinit(book) else []),
         Column('final accuracy'),
-        Column('seeds'),
+        Column('n'),
     ]
     best, rows = book.smallest_winning, []
     for ticket in book.tickets:
-        dense, reinit = (_find(book, ticket.round, name) for name in (DENSE, REINIT))
+        dense, reinit = (book.comparison(ticket.round, name) for name in (DENSE, REINIT))
         cells = [
-            Cell(show_density(ticket.density)),
+            Cell(show_percent(ticket.density)),
             Cell(str(ticket.round)),
             Cell(chip=ticket.verdict.name) if ticket.verdict else Cell('dense network'),
             accuracy(ticket.test_accuracy),
@@ -95,8 +95,8 @@ def controls(book: Book) -> Table:
         Column('against', WORDS),
         Column('test accuracy'),
         Column('ticket − it, pp'),
-        Column('early stop'),
-        Column('ticket: × sooner'),
+        Column('early stop (steps)'),
+        Column('it / ticket'),
         Column('final: ticket − it, pp'),
         Column('trainings'),
         Column('note', WORDS),
@@ -105,13 +105,13 @@ def controls(book: Book) -> Table:
     for ticket in (t for t in book.tickets if t.round):
         for name in book.controls:
             control = _summary(book, ticket.round, name)
-            found = _find(book, ticket.round, name)
+            found = book.comparison(ticket.round, name)
             if control is None or found is None:
                 continue
             rows.append(
                 TableRow(
                     [
-                        Cell(show_density(control.density)),
+                        Cell(show_percent(control.density)),
                         Cell(str(ticket.round)),
                         Cell(name),
                         accuracy(control.test_accuracy),
@@ -133,7 +133,7 @@ def claims(book: Book) -> Table:
         Column('claim', LONG),
         Column('says', WORDS),
         Column('measured here', WORDS),
-        Column('', WORDS),
+        Column('agrees', WORDS),
     ]
     rows = []
     for claim in claims_of(book.settings, book.name):
@@ -191,10 +191,6 @@ def _times(found: Comparison | None) -> Cell:
     return Cell(f'{ratio.mean:.2f}', ends)
 
 
-def _find(book: Book, round_: int, name: str) -> Comparison | None:
-    return next((c for c in book.comparisons if (c.round, c.against) == (round_, name)), None)
-
-
 def _summary(book: Book, round_: int, variant: str) -> Summary | None:
     return next((s for s in book.summaries if (s.round, s.variant) == (round_, variant)), None)
 
@@ -212,6 +208,6 @@ def _number(name: str, value: Any) -> str:
         return '–'
     if isinstance(value, float):
         if 'density' in name:
-            return show_density(value)
+            return show_percent(value)
         return f'{value:.4f}' if 'accuracy' in name else f'{value:,.6g}'
     return f'{value:,}' if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -12,9 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-# Okabe and Ito's palette: told apart with every common colour blindness.
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
-MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
+# Okabe and Ito's palette, then two of Tol's: told apart with every common colour blindness.
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#882255', '#999933')
+MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X', '<')
 MUTED, GRID = '0.35', '0.9'
 DPI = 150
 
@@ -88,13 +88,13 @@ def legend(figure: Figure, axes: Axes, width: float, size: float = 10.0, last: s
         [handles[i] for i in order],
         [labels[i] for i in order],
         loc='outside upper center',
-        ncols=_columns([labels[i] for i in order], width, size),
+        ncols=columns([labels[i] for i in order], width, size),
         frameon=False,
         fontsize=size,
     )
 
 
-def _columns(labels: Sequence[str], width: float, size: float) -> int:
+def columns(labels: Sequence[str], width: float, size: float) -> int:
     """The most columns that fit `width` inches; a legend is filled column by column."""
     for columns in range(len(labels), 1, -1):
         # As matplotlib fills them: the first columns are the longer ones.

@@ -113,3 +113,19 @@ def test_an_early_stop_near_the_end_is_said():
 def test_every_claim_is_zero_between_equal_networks(claim: Claim):
     same = row(0, 0.5, 0.9, 100)
     assert math.isclose(claim.measure(same, same), 0.0, abs_tol=1e-12)
+
+
+def test_draws_of_a_control_are_one_replicate(make_rows):
+    rows = make_rows(replicates=3, rounds=1, controls={'reinit': [1]})
+    values = {0: (0.90, 0.96), 1: (0.93, 0.93), 2: (0.95, 0.91)}
+    reinit = [r for r in rows if r['variant'] == 'reinit']
+    drawn = [
+        {**r, 'draw': draw, 'test_accuracy': values[r['replicate']][draw]}
+        for r in reinit
+        for draw in (0, 1)
+    ]
+    others = [{**r, 'test_accuracy': 0.95} for r in rows if r['variant'] == 'ticket']
+    claim = Claim('x', 0.8, 'dense', accuracy, points, variant='reinit')
+    shown, _ = judged(claim, others + drawn, others + drawn)
+    # Means of the draws: 0.93, 0.93, 0.93; as six values they would have an interval.
+    assert shown == '-2.00 pp [-2.00 pp, -2.00 pp]'

@@ -1,5 +1,6 @@
 """Every figure of the registry sits one exam: drawn or excused, nothing clipped, the same bytes."""
 
+import dataclasses
 import json
 
 import pytest
@@ -180,4 +181,58 @@ def test_published_points_stand_beside_their_network_only(books):
     (gain, speedup) = run_figures(lines([books['usual']]))
     assert {p.density for p in gain.points} == {0.1352, 0.0358}
     assert [round(p.value, 2) for p in speedup.points] == [1.61]
-    assert 'Stars: published' in gain.caption
+    assert 'Stars: Frankle & Carbin 2019 (13.5%: more than' in gain.caption
+    assert [row['value'] for row in gain.table] == [0.3, 0.0]
+
+
+def test_no_stars_among_several_networks(books):
+    other = dataclasses.replace(books['usual'], record={'configuration': {'model': 'mlp'}})
+    assert all(not kind.points for kind in run_figures(lines([books['usual'], other])))
+
+
+def bars(kind, number=0):
+    """(mean, low, high) of each point of a line with error bars, as drawn."""
+    figure = Figure(figsize=kind.size)
+    kind.draw(figure)
+    container = figure.axes[0].containers[number]
+    segments = container[2][0].get_segments()
+    means = container[0].get_ydata()
+    return [(m, s[0][1], s[1][1]) for m, s in zip(means, segments, strict=True)]
+
+
+def test_the_bars_of_ratios_end_where_their_intervals_do(books):
+    (_, speedup) = run_figures(lines([books['usual']]))
+    found = [c for c in books['usual'].comparisons if c.against == 'dense']
+    found.sort(key=lambda c: -c.density)
+    for drawn, comparison in zip(bars(speedup), found, strict=True):
+        assert drawn == pytest.approx(tuple(comparison.sooner))
+        low, high = comparison.sooner.mean - drawn[1], drawn[2] - comparison.sooner.mean
+        assert low < high  # as the ratios are; symmetric bars would not be
+
+
+def test_every_variant_has_a_colour_of_its_own(books):
+    book = books['many controls']
+    figure = Figure()
+    FIGURES.get('accuracy')(book).draw(figure)
+    colours = [c[0].get_color() for c in figure.axes[0].containers]
+    assert len(colours) == 6 == len(set(colours))
+    assert len(set(style.COLOURS)) == len(style.COLOURS) == len(style.MARKERS)
+
+
+def test_bars_of_times_stand_in_the_order_that_the_caption_names(books):
+    kind = FIGURES.get('times')(books['many controls'])
+    figure = Figure()
+    kind.draw(figure)
+    assert ', '.join(books['many controls'].variants) in kind.caption
+
+
+def test_draws_of_a_control_are_one_replicate(tmp_path):
+    rows = make_rows(replicates=2, rounds=1, controls={'reinit': [1]}, draws=3)
+    for i, row in enumerate(rows):
+        row['stage'] = f'train-{i:016x}'
+    book = reading.read(write_run(tmp_path, rows, evaluations=6))
+    kind = FIGURES.get('validation_loss')(book)
+    assert {c.replicates for *_, c in kind._bands()} == {2}
+    assert 'over 2 replicates' in kind.caption
+    gaps = {p['variant']: p['replicates'] for p in FIGURES.get('gap')(book).table if p['round']}
+    assert gaps == {'ticket': 2, 'reinit': 2}

@@ -79,7 +79,7 @@ def page_of(*books, **options):
 
 def test_a_whole_run(run):
     text = check(page_of(reading.read(run)))
-    assert 'A winning ticket: 51.2% of the weights (round 3)' in text
+    assert 'A winning ticket: 51.2% of the prunable weights (round 3)' in text
     assert 'smallest winning density 51.2%' in text and 'paired by replicate' in text
     assert 'tools/lottery --model=lenet_300_100' in text and 'fingerprint 0123456789' in text
     assert 'What is missing' not in text

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lth_keras import errors
-from lth_keras.report import reading
+from lth_keras.report import comparing, making, page, reading
+from lth_keras.report.figures import FIGURES
 from tests.report.conftest import make_rows
 from tests.report.stored import write_run
 
@@ -94,6 +95,48 @@ def test_a_row_that_cannot_be_used_is_left_out_by_name(run, change, said):
     (left_out,) = [text for text in book.problems if 'left out' in text]
     assert 'row 4' in left_out and re.search(said, left_out)
     assert any('checksum' in text for text in book.problems)
+
+
+ODD = [None, 'x', -1, math.nan, [], {}, {'a': None}, [[1]], True, 1e400]
+
+
+@pytest.mark.parametrize('value', ODD, ids=repr)
+def test_no_field_of_a_row_stops_a_report(run, value):
+    record = json.loads((run / 'records.json').read_text())
+    for name in sorted({key for row in record['rows'] for key in row}):
+        rows = [{**row, name: value} if i == 3 else row for i, row in enumerate(record['rows'])]
+        (run / 'records.json').write_text(json.dumps({**record, 'rows': rows}))
+        book = reading.read(run)
+        assert len(book.rows) in (14, 15)
+        assert page.render([page.Chapter(comparing.lines([book])[0], [])])
+        for kind in (FIGURES.get(name)(book) for name in ('layers', 'times', 'gap')):
+            assert isinstance(kind.missing, str)
+
+
+@pytest.mark.parametrize('value', ODD, ids=repr)
+@pytest.mark.parametrize('name', ['configuration', 'identity', 'commits', 'command', 'checksum'])
+def test_no_field_of_the_records_stops_a_report(run, name, value):
+    edit(run / 'records.json', **{name: value})
+    book = reading.read(run)
+    assert page.render([page.Chapter(comparing.lines([book])[0], [])])
+
+
+@pytest.mark.parametrize('value', ODD, ids=repr)
+def test_a_margin_that_is_no_number_is_said(run, value):
+    record = json.loads((run / 'records.json').read_text())
+    edit(run / 'records.json', configuration={**record['configuration'], 'margin': value})
+    book = reading.read(run)
+    assert book.margin == 0.005 and any('margin' in text for text in book.problems)
+
+
+def test_an_analysis_of_another_form_costs_its_own_figures_only(run):
+    (run / 'analysis').mkdir()
+    tables = {'weights': {'tables': {'weights_histograms': [{'round': 1}]}}, 'overlap': 3}
+    (run / 'analysis' / 'analysis.json').write_text(json.dumps({'analyses': tables}))
+    files = making.files([reading.read(run)])
+    assert 'figures/accuracy.png' in files and 'figures/distributions.png' not in files
+    assert 'cannot be drawn (KeyError' in files[making.PAGE]
+    assert 'overlap has another form' in files[making.PAGE]
 
 
 def test_a_training_twice_counts_once(run):

@@ -56,7 +56,8 @@ def test_everything_lies_beside_the_page(run):
     index = json.loads((run / 'report' / 'report.json').read_text())
     assert index['files'] == sorted(found - {'report.json'})
     (said,) = index['runs']
-    assert said['verdict'] == made.headlines[run.name].verdict and said['trainings'] == 12
+    assert said['verdict'] == made.headlines['tickets'].verdict and said['trainings'] == 12
+    assert [v['round'] for v in said['verdicts']] == [1, 2]
     assert not list(run.rglob('.tmp~*'))
 
 
@@ -65,6 +66,14 @@ def test_the_same_run_gives_the_same_bytes(run, tmp_path):
         reporting.make_report([run], tmp_path / name)
     for path in files_below(tmp_path / 'one'):
         assert (tmp_path / 'one' / path).read_bytes() == (tmp_path / 'two' / path).read_bytes()
+
+
+def test_one_run_twice_and_two_of_one_name(run, tmp_path):
+    other = write_run(tmp_path / 'elsewhere', rows_of(), evaluations=4)
+    made = reporting.make_report([run, other, run], tmp_path / 'out')
+    assert len(made.headlines) == 3
+    index = json.loads((tmp_path / 'out' / 'report.json').read_text())
+    assert [r['name'] for r in index['runs']] == [run.name] * 3
 
 
 def test_nothing_in_the_run_changes(run):
@@ -139,7 +148,7 @@ def test_the_command_watches_until_the_run_has_ended(run):
     page = run / 'report' / 'report.html'
     lock = os.open(run / 'lock', os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    process = command(run, '--watch=1', '--no_weights')
+    process = command(run, '--watch', '--every=1', '--no_weights')
 
     def seen(text):
         return page.exists() and text in page.read_text()
@@ -170,7 +179,7 @@ def test_the_command_watches_until_the_run_has_ended(run):
     [
         (['nowhere'], 'error: expected the directory of a run, received nowhere'),
         ([], 'error: the following arguments are required: RUN'),
-        (['x', '--watch=-1'], 'error: watch: expected seconds >= 1'),
+        (['x', '--every=0'], 'error: every: expected seconds >= 1'),
         (['x', '--colour=red'], 'error: unrecognized arguments'),
     ],
 )

@@ -22,9 +22,15 @@ class Analysed(ReportFigure):
     def missing(self) -> str:
         if self.rows:
             return ''
+        if not self.book.stored:
+            return 'the weights are not here: the run has no store beside it'
         notes = self.book.analyses.get(self.analysis, {}).get('notes', ())
         return '; '.join(notes) or f'not looked at: tools/analyse --only={self.analysis} RUN does'
 
     @property
+    def note(self) -> str:
+        return ''
+
+    @property
     def table(self) -> Sequence[Mapping[str, Any]]:
-        return ()  # beside the run, in analysis/
+        return self.rows

@@ -45,6 +45,15 @@ class ReportFigure(abc.ABC):
         """What the points, lines and bars are."""
 
     @property
+    def note(self) -> str:
+        """How many replicates and what the bars are, inside the drawing; '' for none."""
+        counts = [s.replicates for s in self.book.tickets]
+        if not counts or max(counts) == 1:
+            return 'n = 1' if counts else ''
+        low, high = min(counts), max(counts)
+        return f'n = {high if low == high else f"{low}-{high}"}, 95% t-intervals'
+
+    @property
     def table(self) -> Sequence[Mapping[str, Any]]:
         """What is drawn, as rows of a CSV file; empty if another table has it."""
         return ()
@@ -88,6 +97,23 @@ def label_of(book: Book, round_: int) -> str:
 
 def _percent(density: float) -> str:
     return f'{100 * density:.3g}%'
+
+
+def mean_over(counts: Sequence[int]) -> str:
+    """How many replicates a mean is over.
+
+    >>> mean_over([1]), mean_over([5]), mean_over([2, 5])
+    ('one replicate', 'mean over 5 replicates', 'mean over 2 to 5 replicates')
+    """
+    if max(counts) == 1:
+        return 'one replicate'
+    low, high = min(counts), max(counts)
+    return f'mean over {high if low == high else f"{low} to {high}"} replicates'
+
+
+def upper(text: str) -> str:
+    """The text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
 
 
 def fit(axes: Axes, low: float, high: float, pad: float = 0.06) -> None:

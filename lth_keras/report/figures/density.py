@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from lth_keras.report import style
 from lth_keras.report.axes import density_axis
-from lth_keras.report.figures.base import ReportFigure
+from lth_keras.report.figures.base import ReportFigure, upper
 from lth_keras.report.plots import DENSE, accuracy_panel, caption, early_stop_panel
 
 
@@ -23,7 +23,7 @@ class Accuracy(ReportFigure):
 
     @property
     def caption(self) -> str:
-        return f'{_upper(caption(self.book.summaries))}.'
+        return f'{upper(caption(self.book.summaries))}.'
 
 
 class EarlyStop(Accuracy):
@@ -32,7 +32,3 @@ class EarlyStop(Accuracy):
     name = 'early_stop'
     title = 'Early-stop iteration (minimum validation loss)'
     panel = staticmethod(early_stop_panel)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

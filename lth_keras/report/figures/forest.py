@@ -10,9 +10,11 @@ from lth_keras.report.axes import density_axis
 from lth_keras.report.evidence import DENSE
 from lth_keras.report.figures.base import ReportFigure
 
+OPEN = 'undecided: no reinit'
 # Told apart by shape and filling too.
 LOOKS: dict[str, dict[str, Any]] = {
     verdict.WINNING: {'color': style.COLOURS[2], 'marker': 'o', 'fillstyle': 'full'},
+    OPEN: {'color': style.MUTED, 'marker': '.', 'fillstyle': 'full'},
     verdict.UNDECIDED: {'color': style.MUTED, 'marker': 's', 'fillstyle': 'none'},
     verdict.NOT_WINNING: {'color': style.COLOURS[1], 'marker': 'X', 'fillstyle': 'full'},
 }
@@ -31,7 +33,11 @@ class Forest(ReportFigure):
 
     def draw(self, figure: Figure) -> None:
         axes = figure.subplots()
-        names = {s.round: s.verdict.name for s in self.book.tickets if s.verdict}
+        judged = [s for s in self.book.tickets if s.verdict]
+        names = {
+            s.round: OPEN if s.verdict.reason == verdict.NO_REINIT else s.verdict.name
+            for s in judged
+        }
         found = [c for c in self.book.comparisons if c.against == DENSE]
         for name, look in LOOKS.items():
             mine = [c for c in found if names.get(c.round) == name]
@@ -64,6 +70,8 @@ class Forest(ReportFigure):
             va='bottom',
             fontsize=8,
             color=style.COLOURS[1],
+            bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.5},
+            zorder=5,
         )
         axes.set_ylabel('accuracy, ticket − dense (pp)')
         style.plain(axes)

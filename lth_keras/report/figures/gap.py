@@ -11,6 +11,7 @@ from lth_keras.report import style
 from lth_keras.report.axes import density_axis
 from lth_keras.report.figures.base import ReportFigure, variant_styles
 
+SHOWN = 2  # variants, two lines each
 EARLY, END = 'early stop', 'end of training'
 
 
@@ -22,7 +23,11 @@ class Gap(ReportFigure):
 
     @property
     def missing(self) -> str:
-        return '' if self._points else 'the store has no curves of this run'
+        if self._points:
+            return ''
+        if not self.book.stored:
+            return 'the curves are not here: the run has no store beside it'
+        return 'the store has no curves of this run'
 
     @property
     def _points(self) -> list[dict]:
@@ -69,7 +74,7 @@ class Gap(ReportFigure):
     def draw(self, figure: Figure) -> None:
         axes = figure.subplots()
         looks = variant_styles(self.book.variants)
-        for variant in self.book.variants[:3]:
+        for variant in self.book.variants[:SHOWN]:
             for moment in (EARLY, END):
                 mine = [p for p in self._points if (p['variant'], p['moment']) == (variant, moment)]
                 if not mine:
@@ -96,9 +101,11 @@ class Gap(ReportFigure):
     def caption(self) -> str:
         several = any(p['replicates'] > 1 for p in self._points)
         bars = '; bars: 95% t-intervals' if several else '; one replicate'
+        hidden = self.book.variants[SHOWN:]
+        more = f' In the table, not here: {", ".join(hidden)}.' if hidden else ''
         return (
             'Training accuracy is the mean over the batches since the last evaluation, as they '
-            f'were trained on{bars}.'
+            f'were trained on{bars}.{more}'
         )
 
     @property

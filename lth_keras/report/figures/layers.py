@@ -1,5 +1,6 @@
 """Where the pruning happens."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,11 +10,13 @@ from matplotlib.figure import Figure
 
 from lth_keras.report import style
 from lth_keras.report.axes import density_axis
-from lth_keras.report.figures.base import ReportFigure
+from lth_keras.report.figures.base import ReportFigure, mean_over, upper
 from lth_keras.report.summary import TICKET
 
 ENDS = ('min', 'max')
-NAMED = 8  # lines that a legend names; of more layers it names the first and the last
+NAMED = len(
+    style.COLOURS
+)  # lines that a legend names; of more layers it names the first and the last
 
 
 class Layers(ReportFigure):
@@ -81,5 +84,16 @@ class Layers(ReportFigure):
     def caption(self) -> str:
         paths = {row['layer'] for row in self.table}
         more = f' {len(paths)} layers, from first (dark) to last.' if len(paths) > NAMED else ''
-        shade = '' if more else ', shaded: minimum to maximum'
-        return f'Mean over {len(self.book.replicates)} replicate(s){shade}.{more}'
+        counts = [summary.replicates for summary in self.book.tickets]
+        shade = '; shaded: minimum to maximum' if not more and max(counts) > 1 else ''
+        alike = ' Layers of equal density lie on one line.' if self._coincide else ''
+        return f'{upper(mean_over(counts))}{shade}.{more}{alike}'
+
+    @property
+    def _coincide(self) -> bool:
+        """Whether two layers have equal densities in every round, to a hundredth of them."""
+        lines: dict[str, list[float]] = {}
+        for row in self.table:
+            lines.setdefault(row['layer'], []).append(row['layer_density_mean'])
+        pairs = itertools.combinations(lines.values(), 2)
+        return any(np.allclose(a, b, rtol=0.01) for a, b in pairs if len(a) == len(b))

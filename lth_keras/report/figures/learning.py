@@ -6,7 +6,14 @@ from matplotlib.figure import Figure
 
 from lth_keras.report import style
 from lth_keras.report.curves import Band, band
-from lth_keras.report.figures.base import ReportFigure, chosen_rounds, fit, label_of
+from lth_keras.report.figures.base import (
+    ReportFigure,
+    chosen_rounds,
+    fit,
+    label_of,
+    mean_over,
+    upper,
+)
 from lth_keras.report.summary import REINIT, TICKET
 
 POINTS = 300  # of a curve in a figure: more cannot be seen
@@ -22,9 +29,11 @@ class _Learning(ReportFigure):
     def missing(self) -> str:
         if not self.book.rows:
             return 'no training has finished'
-        if not self._bands():
-            return self.nothing
-        return ''
+        if self._bands():
+            return ''
+        if not self.book.stored:
+            return 'the curves are not here: the run has no store beside it'
+        return self.nothing
 
     nothing = 'the store has no curves of this run'
 
@@ -36,8 +45,8 @@ class _Learning(ReportFigure):
         wanted += [(REINIT, r) for r in with_control[-1:]]
         found = []
         for variant, number in wanted:
-            stages = [row.get('stage', '') for row in self.book.rows_of(number, variant)]
-            curve = band(self.book.curves.all_of(stages), self.column)
+            rows = self.book.rows_of(number, variant)
+            curve = band(self.book.curves.per_replicate(rows), self.column)
             if curve is not None:
                 found.append((variant, number, rounds.index(number), curve))
         return found
@@ -78,10 +87,12 @@ class _Learning(ReportFigure):
 
     @property
     def caption(self) -> str:
-        counts = {curve.replicates for *_, curve in self._bands()}
-        mean = f'mean over {max(counts)} replicates' if max(counts) > 1 else 'one replicate'
-        shade = ', shaded: 95% t-interval at each step' if max(counts) > 1 else ''
-        return f'{mean.capitalize()}{shade}. The axis is cut to what follows the first tenth.'
+        counts = sorted({curve.replicates for *_, curve in self._bands()})
+        shade = '; shaded: 95% t-interval of the tickets at each step' if counts[-1] > 1 else ''
+        return (
+            f'{upper(mean_over(counts))}{shade}. The vertical axis shows what follows the first '
+            'tenth of training.'
+        )
 
 
 class ValidationAccuracy(_Learning):

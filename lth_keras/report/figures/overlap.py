@@ -52,7 +52,9 @@ class Overlap(Analysed):
     @property
     def caption(self) -> str:
         pairs = {(row['first'], row['second']) for row in self.rows}
+        count = len({number for pair in pairs for number in pair})
         return (
-            f'Mean over {len(pairs)} pair(s) of replicates. Chance: as many weights per layer, '
-            'drawn anew. Units have no order, so networks that compute the same may not overlap.'
+            f'Mean over {len(pairs)} pairs of {count} of {len(self.book.replicates)} replicates. '
+            'Chance: as many weights per layer, drawn anew. Units have no order, so networks that '
+            'compute the same may not overlap.'
         )

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -44,13 +45,15 @@ class Comparing:
     @property
     def size(self) -> tuple[float, float]:
         """Width and height in inches, with room for a legend of so many runs."""
-        return SIZE[0], SIZE[1] + 0.16 * max(0, len(self.lines) - 4)
+        labels = [*(_cut(line.label) for line in self.lines), *(p.sure for p in self.points)]
+        columns = style.columns(labels, SIZE[0], 8.5)
+        return SIZE[0], SIZE[1] + 0.17 * max(0, -(-len(labels) // columns) - 2)
 
     @property
     def points(self) -> list[Point]:
-        """What is published for these runs."""
-        found = [p for line in self.lines for p in points_of(line.book.settings)]
-        return [p for p in dict.fromkeys(found) if p.measure == self.measure]
+        """What is published for these runs; nothing where they are of several networks."""
+        found = {points_of(line.book.settings) for line in self.lines}
+        return [p for p in found.pop() if p.measure == self.measure] if len(found) == 1 else []
 
     def draw(self, figure: Figure) -> None:
         """Draws it onto an empty figure."""
@@ -58,7 +61,7 @@ class Comparing:
         for i, line in enumerate(self.lines):
             drawn = self._of(line)
             densities += [density for density, *_ in drawn]
-            self._line(axes, i, line.label, drawn)
+            self._line(axes, i, _cut(line.label), drawn)
         if self.measure in (GAIN, SPEEDUP):
             axes.axhline(self.measure == SPEEDUP, color=style.MUTED, linewidth=1, linestyle='--')
         for point in self.points:
@@ -70,13 +73,13 @@ class Comparing:
                 linestyle='none',
                 color='black',
                 fillstyle=FILLS[point.sure],
-                label=f'{point.source} ({point.sure})',
+                label=f'published ({point.sure})',
                 zorder=4,
             )
         densities += [point.density for point in self.points]
         axes.set_ylabel(_LABELS[self.measure])
         axes.margins(y=0.1)
-        if self.measure == SPEEDUP:
+        if self.measure in (SPEEDUP, 'early_stop'):
             axes.set_ylim(bottom=0)
         style.plain(axes)
         density_axis(axes, densities, self.size[0])
@@ -95,11 +98,15 @@ class Comparing:
 
     def _line(self, axes: Axes, i: int, label: str, drawn: Sequence[tuple]) -> None:
         drawn = sorted(drawn, key=lambda point: -point[0])
-        halves = [0 if low is None else (high - low) / 2 for _, _, low, high in drawn]
+        # An interval of ratios is not symmetric.
+        ends = [
+            (0, 0) if low is None else (mean - low, high - mean) for _, mean, low, high in drawn
+        ]
+        bars = np.array(ends, float).reshape(-1, 2).T
         axes.errorbar(
             [point[0] for point in drawn],
             [point[1] for point in drawn],
-            yerr=halves if any(halves) else None,
+            yerr=bars if bars.any() else None,
             capsize=2.5,
             elinewidth=1,
             linewidth=1.5,
@@ -117,8 +124,22 @@ class Comparing:
         text = 'Tickets; error bars: 95% t-intervals over replicates, none with one replicate.'
         if self.points:
             notes = '; '.join(f'{show_percent(p.density)}: {p.note}' for p in self.points if p.note)
-            text += f' Stars: published ({notes}).'
+            sources = ', '.join(dict.fromkeys(point.source for point in self.points))
+            text += f' Stars: {sources} ({notes}).'
         return text
+
+    @property
+    def note(self) -> str:
+        """How many replicates; the bars are named in the caption."""
+        counts = [len(line.book.replicates) for line in self.lines]
+        low, high = min(counts), max(counts)
+        count = f'n = {high if low == high else f"{low}-{high}"}'
+        return count if high == 1 else f'{count}, 95% t-intervals'
+
+    @property
+    def table(self) -> list[dict[str, object]]:
+        """The published points."""
+        return [dataclasses.asdict(point) for point in self.points]
 
 
 _LABELS = {
@@ -127,6 +148,15 @@ _LABELS = {
     GAIN: 'accuracy, ticket − dense (pp)',
     SPEEDUP: 'early stop, dense / ticket',
 }
+
+
+def _cut(label: str, most: int = 30) -> str:
+    """A label that leaves room for others in a legend.
+
+    >>> _cut('a' * 40)
+    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaa…'
+    """
+    return label if len(label) <= most else f'{label[: most - 1]}…'
 
 
 def _scaled(value: Interval, scale: float) -> tuple[float, float | None, float | None]:

@@ -23,14 +23,15 @@ class Times(ReportFigure):
     @property
     def missing(self) -> str:
         if not self.book.timings:
-            return 'timings.json has no times: its trainings were all in the store'
+            return 'no times were recorded with the run'
         return '' if self.table else 'no times of these trainings'
 
     @property
     def table(self) -> Sequence[Mapping[str, Any]]:
         rows = []
         wanted = {(s.round, s.variant) for s in self.book.summaries}
-        for number, variant in sorted(wanted):
+        order = self.book.variants
+        for number, variant in sorted(wanted, key=lambda pair: (pair[0], order.index(pair[1]))):
             mine = [t for t in self.book.timings if (t.round, t.variant) == (number, variant)]
             if not mine:
                 continue
@@ -78,6 +79,10 @@ class Times(ReportFigure):
         axes.set_ylabel('seconds')
         style.plain(axes)
         style.legend(figure, axes, self.size[0], 8.5)
+
+    @property
+    def note(self) -> str:
+        return ''
 
     @property
     def caption(self) -> str:
