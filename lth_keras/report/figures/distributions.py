@@ -79,5 +79,6 @@ class Distributions(Analysed):
         return (
             f'Round {row["round"]} ({show_percent(row["density"])}), replicate '
             f'{row["replicate"]}; share of the weights of each kind per bin. Left: before '
-            'training; right: after training the dense network, and the ticket itself.'
+            'training; right: after training the dense network, and the ticket itself. What lies '
+            'beyond the axis counts in the outermost bin.'
         )

@@ -90,6 +90,10 @@ class Layers(ReportFigure):
         return f'{upper(mean_over(counts))}{shade}.{more}{alike}'
 
     @property
+    def note(self) -> str:
+        return super().note.replace('95% t-intervals', 'minimum to maximum')
+
+    @property
     def _coincide(self) -> bool:
         """Whether two layers have equal densities in every round, to a hundredth of them."""
         lines: dict[str, list[float]] = {}
