@@ -171,7 +171,8 @@ def test_networks_with_normalisation_have_no_dropout():
         {'initializer': None},
         {'initializer': ''},
     ],
-    ids=str,
+    # An object's address would make a test of another name in every process.
+    ids=lambda wrong: str(wrong).split(' object at')[0],
 )
 def test_options_out_of_range_are_refused(name, wrong):
     (option,) = wrong
