@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from lth_keras import verdict
 from lth_keras.report.matching import smallest_matching
-from lth_keras.report.plots import plot_accuracy, plot_early_stop, plot_files, write_plots
+from lth_keras.report.plots import plot_files
 from lth_keras.report.summary import Measure, Row, Summary, summarise
 from lth_keras.report.table import markdown_table, text_table
 from lth_keras.report.tables_csv import csv_table, rows_csv
@@ -14,13 +14,10 @@ __all__ = [
     'Summary',
     'csv_table',
     'markdown_table',
-    'plot_accuracy',
-    'plot_early_stop',
     'rows_csv',
     'smallest_matching',
     'summarise',
     'text_table',
-    'write_plots',
     'write_report',
 ]
 

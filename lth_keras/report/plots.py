@@ -1,7 +1,6 @@
 """Accuracy and early-stop iteration against density, as PNG files."""
 
 import io
-import pathlib
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
@@ -16,41 +15,23 @@ from lth_keras.report.summary import TICKET, Summary, order
 
 DENSE = 'dense network (mean)'
 
-Path = str | pathlib.Path
 Panel = Callable[[Axes, Sequence[Summary]], None]
 
 
-def plot_accuracy(summaries: Sequence[Summary], path: Path) -> None:
-    """Writes test accuracy at the early-stop iteration against density.
+def plot_files(summaries: Sequence[Summary]) -> dict[str, bytes]:
+    """Test accuracy and early stop against density as {file name: PNG}; result.png has both.
 
     The line of tickets, one line per control, the dense network's mean as a dashed line; error
     bars are 95% t-intervals over replicates. The same summaries give the same bytes.
 
     Args:
         summaries: as `summarise` gives them, at least one.
-        path: of the PNG file.
 
     Raises:
         LotteryError: nothing to plot.
 
     Frankle and Carbin, "The Lottery Ticket Hypothesis" (2019), figures 3 and 4.
     """
-    pathlib.Path(path).write_bytes(render(summaries, [accuracy_panel]))
-
-
-def plot_early_stop(summaries: Sequence[Summary], path: Path) -> None:
-    """Writes the early-stop iteration against density; else as `plot_accuracy`."""
-    pathlib.Path(path).write_bytes(render(summaries, [early_stop_panel]))
-
-
-def write_plots(summaries: Sequence[Summary], directory: Path) -> None:
-    """Writes `accuracy.png`, `early_stop.png` and both side by side as `result.png`."""
-    for name, content in plot_files(summaries).items():
-        (pathlib.Path(directory) / name).write_bytes(content)
-
-
-def plot_files(summaries: Sequence[Summary]) -> dict[str, bytes]:
-    """The three plots as {file name: PNG bytes}, for a caller that writes atomically."""
     return {
         'accuracy.png': render(summaries, [accuracy_panel]),
         'early_stop.png': render(summaries, [early_stop_panel]),

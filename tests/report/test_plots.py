@@ -7,14 +7,7 @@ import matplotlib
 import pytest
 
 from lth_keras import errors
-from lth_keras.report import (
-    plot_accuracy,
-    plot_early_stop,
-    plots,
-    summarise,
-    write_plots,
-    write_report,
-)
+from lth_keras.report import plots, summarise, write_report
 from lth_keras.report.axes import label_positions
 
 
@@ -39,33 +32,26 @@ CASES = {
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_every_case_is_drawn(make_rows, tmp_path, case):
-    write_plots(summarise(make_rows(**CASES[case]), 0.005), tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        'accuracy.png',
-        'early_stop.png',
-        'result.png',
-    ]
-    for path in tmp_path.iterdir():
-        assert chunks(path.read_bytes())[-1] == b'IEND'
+def test_every_case_is_drawn(make_rows, case):
+    files = plots.plot_files(summarise(make_rows(**CASES[case]), 0.005))
+    assert sorted(files) == ['accuracy.png', 'early_stop.png', 'result.png']
+    for content in files.values():
+        assert chunks(content)[-1] == b'IEND'
 
 
-def test_bytes_are_deterministic_and_hold_no_provenance(rows, tmp_path):
+def test_bytes_are_deterministic_and_hold_no_provenance(rows):
     summaries = summarise(rows, 0.005)
-    plot_accuracy(summaries, tmp_path / 'a.png')
-    first = (tmp_path / 'a.png').read_bytes()
+    first = plots.plot_files(summaries)
     with matplotlib.rc_context({'font.size': 20, 'axes.facecolor': 'red'}):
-        plot_accuracy(summaries, tmp_path / 'a.png')
+        assert plots.plot_files(summaries) == first
         assert matplotlib.rcParams['font.size'] == 20
-    assert (tmp_path / 'a.png').read_bytes() == first
-    assert not {b'tEXt', b'iTXt', b'tIME'} & set(chunks(first))
-    plot_early_stop(summaries, tmp_path / 'b.png')
-    assert (tmp_path / 'b.png').read_bytes() != first
+    assert not {b'tEXt', b'iTXt', b'tIME'} & set(chunks(first['accuracy.png']))
+    assert len(set(first.values())) == 3
 
 
-def test_nothing_to_plot(tmp_path):
+def test_nothing_to_plot():
     with pytest.raises(errors.LotteryError, match='at least one'):
-        plot_accuracy([], tmp_path / 'a.png')
+        plots.plot_files([])
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PROCESSES = '-n logical --maxprocesses=4 --dist loadfile'
 COMMANDS = [
     *('tools/lottery', 'tools/reproduce', 'tools/analyse', 'tools/report', 'tools/tickets'),
     *('tools/test', 'tools/check', '.ci/run'),
@@ -84,7 +85,7 @@ def test_first_call_installs_and_later_ones_do_not(checkout):
     assert call(checkout, 'tools/test', '-x').returncode == 0
     assert calls(checkout) == ['venv', install, '-P -m pytest -x']
     assert call(checkout, 'tools/test').returncode == 0
-    assert calls(checkout) == ['-P -m pytest']
+    assert calls(checkout) == [f'-P -m pytest {PROCESSES}']
 
 
 def test_install_follows_the_settings_and_the_place(checkout):
@@ -197,7 +198,7 @@ def test_fix_comes_before_the_checks(checkout):
 def test_ci_checks_and_then_tests(checkout):
     assert call(checkout, '.ci/run', '--slow').returncode == 0
     done = calls(checkout)
-    assert done[-2:] == ['-m tools.bazel --check', '-P -m pytest --slow']
+    assert done[-2:] == ['-m tools.bazel --check', f'-P -m pytest {PROCESSES} --slow']
     assert call(checkout, '.ci/run', FAIL_ON='mypy').returncode == 1
     assert not any('pytest' in line for line in calls(checkout))
 
