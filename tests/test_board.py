@@ -25,7 +25,7 @@ TINY = {
 
 
 def laboratory(workdir, **options):
-    experiment = Experiment(**TINY | {'workdir': str(workdir)} | options)
+    experiment = Experiment(**TINY | {'workdir': str(workdir), 'report': False} | options)
     return Laboratory(experiment, nets.dense, nets.data())
 
 

@@ -9,8 +9,8 @@ def test_the_made_run_is_read_without_a_complaint(tmp_path):
     book = reading.read(run)
     assert (len(book.rows), trainings, book.problems) == (15, 15, [])
     assert book.dense.replicates == 3 and book.variants == ['ticket', 'reinit']
-    curves = book.curves.all_of([row['stage'] for row in book.rows])
-    assert len(curves) == 15 and not book.curves.problems
+    curves = [book.curves.of(row['stage']) for row in book.rows]
+    assert all(curves) and not book.curves.problems
     for row, found in zip(book.rows, curves, strict=True):
         assert len(found['step']) == 50
         least = found['step'][found['validation_loss'].argmin()]
