@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import lth_keras as lth
 from lth_keras import errors, reporting
+from tests import nets
 from tests.report.conftest import make_rows
 from tests.report.stored import write_records, write_run
 
@@ -192,3 +194,35 @@ def test_what_is_wrong_is_one_line(capsys, monkeypatch, tmp_path, arguments, sai
     found = capsys.readouterr()
     assert found.out == '' and found.err.startswith(said) and found.err.count('\n') == 1
     assert not list(tmp_path.iterdir())
+
+
+OPTIONS = {
+    **{'rounds': 2, 'replicates': 2, 'training_steps': 12, 'batch_size': 20, 'eval_every': 4},
+    **{'engine': 'plain', 'export': ('none',), 'quiet': True},
+}
+
+
+def test_a_search_ends_with_its_report(tmp_path):
+    data = nets.examples(count=60, seed=1), nets.examples(count=30, seed=2)
+    found = lth.find_tickets(nets.dense, *data, workdir=str(tmp_path), **OPTIONS)
+    assert found.page == found.directory / 'report' / 'report.html'
+    assert str(found.page) in found.describe()
+    page = found.page.read_text()
+    assert 'finished' in page and 'Not shown: Survivors' not in page
+    assert (found.page.parent / 'figures' / 'distributions.svg').exists()
+    # The network is not to be had from the records alone; what was seen of it is kept.
+    reporting.make_report([found.directory])
+    assert 'Not shown: Survivors' not in found.page.read_text()
+
+
+def test_a_report_that_fails_costs_no_search(tmp_path, monkeypatch, capsys):
+    def fails(*arguments):
+        raise TypeError('a bug')
+
+    monkeypatch.setattr(reporting.making, 'files', fails)
+    data = nets.examples(count=60, seed=1), nets.examples(count=30, seed=2)
+    found = lth.find_tickets(nets.dense, *data, workdir=str(tmp_path), **OPTIONS | {'rounds': 0})
+    assert len(found.rows) == 2 and found.page is None
+    said = capsys.readouterr().err
+    assert said.startswith('note: the report was not written (TypeError: a bug): tools/report')
+    assert json.loads((found.directory / 'provenance.json').read_text())['outcome'] == 'finished'
