@@ -96,7 +96,7 @@ def test_without_the_extra_it_is_one_line_and_nothing_is_written(tmp_path):
 
 def test_a_run_that_was_interrupted_says_so(tmp_path):
     process = start(tmp_path, '--rounds=9')
-    # In the second training: an interruption while the first one was traced was once lost on a loaded
+    # In the second training: an interruption of the first one was once lost on a loaded
     # machine, perhaps in a callback, where Python drops exceptions.
     while process.poll() is None and not list(tmp_path.glob('*/tensorboard/ticket/round-01/*')):
         time.sleep(0.01)
