@@ -10,11 +10,10 @@ from experiments import quiet
 
 with quiet.starting():
     from experiments.parsing import Parser, numbers, status
-    from lth_keras import errors, reporting, session
-    from lth_keras.outcome import RUNNING
+    from lth_keras import errors, outcome, progress, records, reporting, session
     from lth_keras.report import reading
 
-WATCHED = (reading.RECORDS, reading.PROVENANCE, reading.TIMINGS, reading.ANALYSIS)
+WATCHED = (records.NAME, outcome.NAME, progress.TIMINGS, reading.ANALYSIS)
 
 
 def _parser() -> Parser:
@@ -74,7 +73,7 @@ def _watch(given: argparse.Namespace) -> None:
     seen: list[object] = []
     while True:
         now = _signature(given.runs)
-        running = RUNNING in now
+        running = outcome.RUNNING in now
         if now != seen or not running:
             _once(given, given.every if running else 0)
             seen = now

@@ -25,14 +25,13 @@ from lth_keras import data as data_sets
 from lth_keras._compat import Model
 from lth_keras.experiment import Experiment
 from lth_keras.laboratory import Laboratory
-from lth_keras.progress import Progress
+from lth_keras.progress import TIMINGS, Progress
 from lth_keras.rounds import search
 from lth_keras.runs import Run
 from lth_keras.store import Store
 from lth_keras.ticket import Ticket
 from lth_keras.watching import Several
 
-TIMINGS = 'timings.json'
 Part = tuple[np.ndarray, np.ndarray]
 
 

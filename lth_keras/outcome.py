@@ -10,6 +10,16 @@ from lth_keras.runs import Run
 
 NAME = 'provenance.json'
 RUNNING, FINISHED, INTERRUPTED, FAILED = 'running', 'finished', 'interrupted', 'failed'
+KILLED = 'killed'  # nobody could record that
+
+
+def standing(said: str, working: bool) -> str:
+    """How a run stands, from what it said last and whether a process works in it.
+
+    >>> standing('running', False), standing('running', True), standing('finished', False)
+    ('killed', 'running', 'finished')
+    """
+    return KILLED if said == RUNNING and not working else said
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from lth_keras.watching import Result, Row, Training, Watcher
 
+TIMINGS = 'timings.json'  # seconds of each training, in the run's directory
 LOG_SECONDS = 30.0
 BAR = 8  # characters that the bar itself has at least
 AROUND = len(' 100%||  ')

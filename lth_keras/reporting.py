@@ -11,6 +11,7 @@ from lth_keras.analysis import ANALYSES, front
 from lth_keras.analysis import reading as analysis_reading
 from lth_keras.outcome import RUNNING
 from lth_keras.report import comparing, making, reading
+from lth_keras.report.axes import chosen
 from lth_keras.report.book import Book
 from lth_keras.report.headline import Headline, headline
 
@@ -105,9 +106,8 @@ def _looked(book: Book, finished: Finish) -> Book:
     """The run with the analyses that the figures need; why there are none, if there are none."""
     if not book.rows or book.state == RUNNING or not book.stored:
         return book
-    rounds = list(book.shown) or _spread(
-        sorted({s.round for s in book.tickets}), ROUNDS, book.telling_round
-    )
+    known = sorted({s.round for s in book.tickets})
+    rounds = sorted(book.shown or {*chosen(known, ROUNDS), book.telling_round} & set(known))
     replicates = book.replicates[:REPLICATES]
     wanted = [name for name in LOOKS if not _covers(book, name, rounds, replicates)]
     if not wanted:
@@ -129,20 +129,6 @@ def _covers(book: Book, name: str, rounds: Sequence[int], replicates: Sequence[i
     return all(
         isinstance(has, list) and all(number in has for number in wanted) for wanted, has in pairs
     )
-
-
-def _spread(numbers: Sequence[int], count: int, wanted: int) -> list[int]:
-    """At most `count` + 1 numbers from first to last, the wanted one among them.
-
-    >>> _spread(range(13), 5, 9)
-    [0, 3, 6, 9, 12]
-    >>> _spread([0, 1, 2], 5, 1)
-    [0, 1, 2]
-    """
-    if len(numbers) <= count:
-        return list(numbers)
-    found = {numbers[round(i * (len(numbers) - 1) / (count - 1))] for i in range(count)}
-    return sorted(found | ({wanted} & set(numbers)))
 
 
 def _write(books: Sequence[Book], out: Path, title: str, refresh: int) -> Report:

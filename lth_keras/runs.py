@@ -79,6 +79,39 @@ def holder(directory: Path) -> str:
         return ''
 
 
+@contextlib.contextmanager
+def opened_lock(directory: Path) -> Iterator[int]:
+    """The lock of a run, open to be asked; nothing is written to it.
+
+    Raises:
+      OSError: nobody ever worked there, or it cannot be opened.
+    """
+    # NFS gives an exclusive lock only on a file that may be written.
+    path = directory / LOCK
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except PermissionError:
+        lock = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def working(directory: Path) -> str:
+    """The pid of the live process that holds the run's lock ('?' if it wrote none); '' if none.
+
+    The lock is asked for shared and given back at once, and its file is only read: who starts in
+    this very moment is refused and must start again, which is as loud as it is rare.
+    """
+    with contextlib.suppress(OSError), opened_lock(directory) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return holder(directory)[:20] or '?'
+    return ''
+
+
 def _directory(workdir: Path, label: str, fingerprint: str) -> Path:
     return workdir / check_name('run name', f'{check_name("label", label)}-{fingerprint}')
 

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Row = Mapping[str, float]
+from lth_keras.trained import Row
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from lth_keras.analysis.base import OVERALL, Row
-from lth_keras.report.axes import label_positions, show_percent
+from lth_keras.report.axes import chosen, label_positions, show_percent
 from lth_keras.report.style import COLOURS, DPI, MARKERS, MUTED, plain, say, settings
 
-__all__ = ['COLOURS', 'MUTED', 'plain', 'say', 'show_percent']
+__all__ = ['COLOURS', 'MUTED', 'chosen', 'plain', 'say', 'show_percent']
 
 
 def png(draw: Callable[[Figure], None]) -> bytes:
@@ -149,14 +149,3 @@ def replicates(rows: Sequence[Row], column: str = 'replicate') -> str:
     """'mean over n replicates' for a caption."""
     count = len({row[column] for row in rows})
     return 'one replicate' if count == 1 else f'mean over {count} replicates'
-
-
-def chosen(values: Sequence[int], count: int) -> list[int]:
-    """At most `count` of the values, spread evenly, both ends included.
-
-    >>> chosen([0, 1, 2, 3, 4, 5, 6], 4), chosen([3], 4)
-    ([0, 2, 4, 6], [3])
-    """
-    if len(values) <= count:
-        return list(values)
-    return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]

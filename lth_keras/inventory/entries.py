@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lth_keras import artefact, outcome, records, report, stages
-from lth_keras.inventory import locks, scanning
+from lth_keras import artefact, outcome, records, report, runs, stages
+from lth_keras.inventory import scanning
 from lth_keras.inventory.looking import attempt, mapping, size_of
 from lth_keras.inventory.scanning import Exported, FoundRun, WorkDirectory
 from lth_keras.inventory.text import ABSENT, clean, number, said
 from lth_keras.ticket import KIND
 from lth_keras.verdict import Verdict
-
-_KILLED = 'killed'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,14 +77,13 @@ def entries(work: WorkDirectory, everything: bool = False) -> list[Entry]:
 
 def _of_run(run: FoundRun, problem: str) -> Entry:
     last = run.directory / records.NAME
-    pid = locks.working(run.directory)
+    pid = clean(runs.working(run.directory))
     return Entry(
         clean(run.name),
         'run',
         said(run.configuration.get('model')),
         said(run.configuration.get('dataset')),
-        # A killed process could not say that it ended.
-        outcome=clean(_KILLED if run.outcome == outcome.RUNNING and not pid else run.outcome),
+        outcome=clean(outcome.standing(run.outcome, bool(pid))),
         size=size_of(run.directory),
         age=_age(last if os.path.lexists(last) else run.directory),
         working=pid,

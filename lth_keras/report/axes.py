@@ -1,10 +1,13 @@
-"""The density axis: logarithmic, from dense to sparse, labelled where there is room."""
+"""The density axis, labelled where there is room; and what is shown where there is too much."""
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from matplotlib import ticker
 from matplotlib.axes import Axes
+
+T = TypeVar('T')
 
 CHARACTER = 5.3  # points that a character of a tick label is wide
 
@@ -88,3 +91,14 @@ def density_axis(axes: Axes, densities: Iterable[float], width: float) -> None:
     axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.tick_params(axis='x', labelsize=9)
     axes.set_xlabel('weights kept (density)')
+
+
+def chosen(values: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the values, spread evenly, both ends included.
+
+    >>> chosen([0, 1, 2, 3, 4, 5, 6], 4), chosen([3], 4)
+    ([0, 2, 4, 6], [3])
+    """
+    if len(values) <= count:
+        return list(values)
+    return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]

@@ -14,8 +14,7 @@ from lth_keras.report.matching import smallest_matching
 from lth_keras.report.summary import TICKET, Row, Summary
 from lth_keras.rounds import CONTINUED
 
-# Beside those that `outcome` records: nobody could record these.
-KILLED, UNKNOWN = 'killed', ''
+UNKNOWN = ''  # of a run that did not say how it stands
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class Book:
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     timings: Sequence[Timing] = ()
     analyses: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
-    curves: Curves = dataclasses.field(default_factory=lambda: Curves(Path('/nonexistent')))
+    curves: Curves = dataclasses.field(default_factory=Curves)
     directory: Path | None = None
     stored: bool = False
     shown: Sequence[int] = ()

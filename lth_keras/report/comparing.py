@@ -60,7 +60,7 @@ def _name(book: Book) -> str:
 
 
 def _value(name: str, value: Any) -> str:
-    text = ', '.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = str(plain(value))
     return text if name in ('model', 'dataset', 'procedure', 'criterion') else f'{name} {text}'
 
 
@@ -87,13 +87,14 @@ def table(found: Sequence[Line]) -> list[dict[str, object]]:
                 'its early stop': matching and matching.early_stop_step.mean,
                 'trainings': whole.trainings,
                 'steps': whole.steps,
-                **{name: _plain(values[i]) for name, values in different.items()},
+                **{name: plain(values[i]) for name, values in different.items()},
             }
         )
     return rows
 
 
-def _plain(value: Any) -> object:
+def plain(value: Any) -> object:
+    """A setting in one cell: a list becomes a text."""
     return ', '.join(map(str, value)) if isinstance(value, list | tuple) else value
 
 

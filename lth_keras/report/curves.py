@@ -106,10 +106,10 @@ class Curves:
     """The curves of a run's trainings, as far as its store still has them.
 
     Args:
-        stages: the folder of stages; one that is not there has no curves.
+        stages: the folder of stages, if there is one.
     """
 
-    def __init__(self, stages: Path):
+    def __init__(self, stages: Path | None = None):
         self._stages = stages
         self._read: dict[str, Curve | None] = {}
         self.problems: list[str] = []
@@ -118,7 +118,7 @@ class Curves:
         """The curve of a stage, verified; None if it cannot be had, and why in `problems`."""
         if stage not in self._read:
             self._read[stage] = None
-            if stage and (self._stages / stage).is_dir():
+            if stage and self._stages and (self._stages / stage).is_dir():
                 try:
                     self._read[stage] = parse(artefact.read_text(self._stages / stage, curve.NAME))
                 except errors.LotteryError as error:

@@ -1,10 +1,9 @@
 """What a report says in words: what was run, by which rule it is judged, what the words mean."""
 
-from collections.abc import Sequence
-
 from lth_keras import verdict
 from lth_keras.report.book import Book
 from lth_keras.report.evidence import TEST
+from lth_keras.report.table import shortened
 
 
 def facts(book: Book) -> list[tuple[str, str]]:
@@ -15,8 +14,8 @@ def facts(book: Book) -> list[tuple[str, str]]:
     commits = record.get('commits') or ({'all': record['commit']} if 'commit' in record else {})
     found = {
         'fingerprint': book.settings.get('fingerprint'),
-        'replicates': _numbers(book.replicates),
-        'seeds': _numbers(seeds),
+        'replicates': shortened(book.replicates),
+        'seeds': shortened(seeds),
         'trainings': f'{len(book.rows)}' + (f' of {book.planned}' if book.planned else ''),
         'engine': identity.get('engine'),
         'device': identity.get('device'),
@@ -44,21 +43,6 @@ def rule(book: Book) -> str:
         'verdicts come by chance.'
         + ('' if len(book.replicates) > 1 else ' One replicate: there are no intervals.')
     )
-
-
-def _numbers(values: Sequence[int]) -> str:
-    """Whole numbers, a run of them shortened.
-
-    >>> _numbers([0, 1, 2, 5]), _numbers([3])
-    ('0-2, 5', '3')
-    """
-    parts: list[list[int]] = []
-    for value in values:
-        if parts and value == parts[-1][-1] + 1:
-            parts[-1].append(value)
-        else:
-            parts.append([value])
-    return ', '.join(f'{p[0]}-{p[-1]}' if len(p) > 1 else str(p[0]) for p in parts)
 
 
 GLOSSARY = (

@@ -18,6 +18,7 @@ from lth_keras.learning_rates import LEARNING_RATES
 from lth_keras.models import MODELS
 from lth_keras.optimizers import OPTIMIZERS
 from lth_keras.procedures import PROCEDURES
+from lth_keras.records import FORMAT, VERSION
 from lth_keras.registry import Registry
 from lth_keras.report.claims import claims_table
 from lth_keras.report.figures import FIGURES
@@ -30,8 +31,6 @@ from lth_keras.report.table import markdown_table
 from lth_keras.stopping import STOP_RULES
 from lth_keras.strategies import STRATEGIES
 
-FORMAT = 'lth_keras.records'
-VERSION = 1
 RECORDS = pathlib.PurePath('docs', 'records')
 
 KINDS = ('table', 'claims', 'registry', 'paper', 'analysis')

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from lth_keras import errors, verdict
 from lth_keras.report import style
 from lth_keras.report.axes import decades, density_axis
-from lth_keras.report.summary import TICKET, Summary, order
+from lth_keras.report.summary import TICKET, Summary, low_to_high, order
 
 DENSE = 'dense network (mean)'
 
@@ -83,8 +83,22 @@ def early_stop_panel(axes: Axes, summaries: Sequence[Summary]) -> None:
     axes.set_ylim(0, max(high, 1))
 
 
+def variant_styles(variants: Sequence[str]) -> dict[str, dict]:
+    """How the lines of ticket and controls look: the same in every figure of a report."""
+    styles: dict[str, dict] = {}
+    for i, name in enumerate(variants):
+        styles[name] = {
+            'color': style.COLOURS[i % len(style.COLOURS)],
+            'marker': style.MARKERS[i % len(style.MARKERS)],
+            'linestyle': '-' if name == TICKET else (0, (4, 1.5)),
+            'zorder': 3 if name == TICKET else 2.5,
+        }
+    return styles
+
+
 def _lines(axes: Axes, summaries: Sequence[Summary], name: str) -> None:
     variants = order(s.variant for s in summaries)
+    looks = variant_styles(variants)
     dodge = decades(s.density for s in summaries) * 0.006
     for i, variant in enumerate(variants):
         points = sorted((s for s in summaries if s.variant == variant), key=lambda s: -s.density)
@@ -100,11 +114,8 @@ def _lines(axes: Axes, summaries: Sequence[Summary], name: str) -> None:
             elinewidth=1.1,
             linewidth=1.6,
             markersize=4.5,
-            linestyle='-' if variant == TICKET else (0, (4, 1.5)),
-            color=style.COLOURS[i % len(style.COLOURS)] if variant != TICKET else style.COLOURS[0],
-            marker=style.MARKERS[i % len(style.MARKERS)],
             label=variant,
-            zorder=3 if variant == TICKET else 2.5,
+            **looks[variant],
         )
     dense = [s for s in summaries if s.round == 0 and s.variant == TICKET]
     if dense:
@@ -119,7 +130,6 @@ def caption(summaries: Sequence[Summary]) -> str:
     counts = sorted({s.replicates for s in summaries})
     if counts == [1]:
         return verdict.ONE_REPLICATE
-    several = [n for n in counts if n > 1]
-    count = f'{several[0]}' if len(several) == 1 else f'{several[0]} to {several[-1]}'
+    count = low_to_high(n for n in counts if n > 1)
     alone = '; no bar: one replicate' if counts[0] == 1 else ''
     return f'mean over {count} replicates; error bars: 95% t-interval{alone}'

@@ -1,24 +1,20 @@
 """A run from disk into a `Book`: whatever is missing or broken is said, and the rest is used."""
 
-import fcntl
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lth_keras import digests, errors
+from lth_keras import digests, errors, outcome, progress, records, runs
 from lth_keras.outcome import RUNNING
 from lth_keras.report import summary
-from lth_keras.report.book import KILLED, UNKNOWN, Book
+from lth_keras.report.book import UNKNOWN, Book
 from lth_keras.report.cost import read_timings
 from lth_keras.report.curves import Curves
 from lth_keras.report.summary import Row
 
-RECORDS, RECORD, LOCK = 'records.json', 'run.json', 'lock'
-PROVENANCE, TIMINGS, ANALYSIS = 'provenance.json', 'timings.json', 'analysis/analysis.json'
-FORMAT, VERSION = 'lth_keras.records', 1
+ANALYSIS = 'analysis/analysis.json'
 
 
 def read(path: str | Path) -> Book:
@@ -31,21 +27,21 @@ def read(path: str | Path) -> Book:
         StoreError: it is nothing of that kind, or of a newer version.
     """
     given = Path(path)
-    directory = given.parent if given.name == RECORDS else given
-    if not (directory / RECORD).is_file() and not (directory / RECORDS).is_file():
+    directory = given.parent if given.name == records.NAME else given
+    if not (directory / runs.RECORD).is_file() and not (directory / records.NAME).is_file():
         raise errors.StoreError(
-            f'expected the directory of a run, received {given} without {RECORDS}: pass '
+            f'expected the directory of a run, received {given} without {records.NAME}: pass '
             'WORKDIR/LABEL-FINGERPRINT, which a search prints when it ends'
         )
     problems: list[str] = []
     # A record that stands alone (docs/records/NAME) has nothing beside it that could be missing.
-    alone = not (directory / RECORD).is_file()
+    alone = not (directory / runs.RECORD).is_file()
     record, rows = _records(directory, problems, alone)
-    provenance = _json(directory / PROVENANCE, problems)
-    state = _state(provenance, directory / LOCK)
+    provenance = _json(directory / outcome.NAME, problems)
+    state = _state(provenance, directory)
     if not rows and state != RUNNING:
         problems.append('no training has finished')
-    timings = read_timings(_json(directory / TIMINGS, problems))
+    timings = read_timings(_json(directory / progress.TIMINGS, problems))
     planned = provenance.get('planned')
     stages = directory.resolve().parent / 'stages'
     return Book(
@@ -81,35 +77,37 @@ def _analyses(content: Mapping[str, Any], problems: list[str]) -> dict[str, Any]
 
 def _records(directory: Path, problems: list[str], alone: bool) -> tuple[dict, list[Row]]:
     """The head of the records, from `run.json` if there are none yet, and the usable rows."""
-    record = _json(directory / RECORDS, problems)
-    found = record.get('format', FORMAT), record.get('version', VERSION)
-    if found[0] != FORMAT or not isinstance(found[1], int) or found[1] > VERSION:
+    record = _json(directory / records.NAME, problems)
+    found = record.get('format', records.FORMAT), record.get('version', records.VERSION)
+    if found[0] != records.FORMAT or not isinstance(found[1], int) or found[1] > records.VERSION:
         raise errors.StoreError(
-            f'expected {FORMAT} version {VERSION} or older in {directory / RECORDS}, received '
-            f'{found}: upgrade lth_keras'
+            f'expected {records.FORMAT} version {records.VERSION} or older in '
+            f'{directory / records.NAME}, received {found}: upgrade lth_keras'
         )
     rows = record.pop('rows', [])
     settings = record.get('configuration')
     if 'configuration' in record and not isinstance(settings, dict):
-        problems.append(f'{RECORDS}: expected settings by name, received something else')
+        problems.append(f'{records.NAME}: expected settings by name, received something else')
         del record['configuration']
     elif settings and not _margin(settings.get('margin', 0.0)):
-        problems.append(f'{RECORDS}: the margin is no number, so that of the default is taken')
+        problems.append(f'{records.NAME}: the margin is no number, so that of the default is taken')
         del settings['margin']
     for name in ('identity', 'commits'):
         if not isinstance(record.get(name, {}), dict):
             del record[name]
     if not isinstance(rows, list):
-        problems.append(f'{RECORDS}: expected a list of rows, received something else')
+        problems.append(f'{records.NAME}: expected a list of rows, received something else')
         rows = []
     try:
         intact = record.get('checksum') in (None, digests.digest(rows))
     except errors.LotteryError:
         intact = False
     if not intact:
-        problems.append(f'{RECORDS} was changed after it was written: its checksum does not fit')
+        problems.append(
+            f'{records.NAME} was changed after it was written: its checksum does not fit'
+        )
     if not alone:
-        run = _json(directory / RECORD, problems)
+        run = _json(directory / runs.RECORD, problems)
         identity = run.get('identity') if isinstance(run.get('identity'), dict) else {}
         given = identity.pop('configuration', {})
         settings = dict(given) if isinstance(given, dict) else {}
@@ -202,27 +200,12 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     return content
 
 
-def _held(path: Path) -> bool:
-    """Whether a live process works in the run; the lock is looked at and not kept."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _state(provenance: Mapping[str, Any], lock: Path) -> str:
+def _state(provenance: Mapping[str, Any], directory: Path) -> str:
     """How the run stands; runs of older versions did not say."""
-    outcome = provenance.get('outcome')
+    said = provenance.get('outcome')
+    said = said if isinstance(said, str) else UNKNOWN
     # A run that ended is not asked for its lock: one that starts now must find it free.
-    if isinstance(outcome, str) and outcome != RUNNING:
-        return outcome
-    if _held(lock):
-        return RUNNING
-    return KILLED if outcome == RUNNING else UNKNOWN
+    if said not in (UNKNOWN, RUNNING):
+        return said
+    working = bool(runs.working(directory))
+    return RUNNING if working else outcome.standing(said, working)

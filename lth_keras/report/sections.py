@@ -7,7 +7,7 @@ from typing import Any
 from lth_keras.report.axes import show_percent
 from lth_keras.report.book import Book
 from lth_keras.report.claims import judged
-from lth_keras.report.comparing import Line
+from lth_keras.report.comparing import Line, plain
 from lth_keras.report.comparing import table as runs_table
 from lth_keras.report.evidence import DENSE, Comparison
 from lth_keras.report.headline import interval_points, points
@@ -146,7 +146,8 @@ def claims(book: Book) -> Table:
 def settings(book: Book) -> Table:
     """Every setting that was recorded."""
     rows = [
-        TableRow([Cell(name), Cell(_text(value))]) for name, value in sorted(book.settings.items())
+        TableRow([Cell(name), Cell(str(plain(value)))])
+        for name, value in sorted(book.settings.items())
     ]
     return Table([Column('setting', WORDS), Column('value', LONG)], rows)
 
@@ -197,10 +198,6 @@ def _summary(book: Book, round_: int, variant: str) -> Summary | None:
 
 def _has_reinit(book: Book) -> bool:
     return REINIT in book.variants
-
-
-def _text(value: Any) -> str:
-    return ', '.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _number(name: str, value: Any) -> str:

@@ -143,6 +143,16 @@ def order(variants: Iterable[str]) -> list[str]:
     return sorted(set(variants), key=lambda v: (v != TICKET, v != REINIT, v))
 
 
+def low_to_high(counts: Iterable[int], joint: str = ' to ') -> str:
+    """Several counts as a reader is told them.
+
+    >>> low_to_high([5, 5]), low_to_high([2, 5]), low_to_high([2, 5], '-')
+    ('5', '2 to 5', '2-5')
+    """
+    found = sorted(set(counts))
+    return f'{found[0]}' if len(found) == 1 else f'{found[0]}{joint}{found[-1]}'
+
+
 def averaged(rows: Iterable[Row]) -> dict[tuple[int, str], Cell]:
     """{(round, variant): {replicate: numbers averaged over draws, and 'draws'}}; checks rows."""
     groups: dict[tuple[int, str], dict[int, dict[int, Row]]] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lth_keras import verdict
-from lth_keras.report.summary import TICKET, Measure, Summary, order
+from lth_keras.report.summary import TICKET, Measure, Summary, low_to_high, order
 
 MEASURES = ('test_accuracy', 'early_stop_step', 'final_test_accuracy')
 
@@ -71,9 +71,9 @@ def markdown_table(summaries: Sequence[Summary]) -> str:
 def footnotes(summaries: Sequence[Summary]) -> list[str]:
     """What stands below a table: what ± means, the reason of each verdict, what is missing."""
     notes = []
-    several = sorted({s.replicates for s in summaries if s.replicates > 1})
+    several = [s.replicates for s in summaries if s.replicates > 1]
     if several:
-        count = f'{several[0]}' if len(several) == 1 else f'{several[0]} to {several[-1]}'
+        count = low_to_high(several)
         notes.append(f'± half-width of the 95% t-interval over {count} replicates')
     if any(s.replicates == 1 for s in summaries):
         notes.append(verdict.ONE_REPLICATE)
@@ -144,17 +144,26 @@ def _plus_minus(measure: Measure, digits: int) -> str:
 
 
 def _rounds(rounds: list[int]) -> str:
-    """Rounds in words, runs of three and more shortened: 'rounds 1, 2, 4-6'."""
+    """Rounds in words: 'rounds 1, 2, 4-6'."""
+    return ('round ' if len(rounds) == 1 else 'rounds ') + shortened(rounds)
+
+
+def shortened(numbers: Sequence[int]) -> str:
+    """Whole numbers, runs of three and more shortened.
+
+    >>> shortened([1, 2, 4, 5, 6]), shortened([3])
+    ('1, 2, 4-6', '3')
+    """
     runs: list[list[int]] = []
-    for r in sorted(rounds):
-        if runs and r == runs[-1][-1] + 1:
-            runs[-1].append(r)
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
         else:
-            runs.append([r])
+            runs.append([number])
     parts: list[str] = []
     for run in runs:
         parts += [f'{run[0]}-{run[-1]}'] if len(run) > 2 else map(str, run)
-    return ('round ' if len(rounds) == 1 else 'rounds ') + ', '.join(parts)
+    return ', '.join(parts)
 
 
 def _aligned(cells: list[str], widths: list[int], header: list[str]) -> str:

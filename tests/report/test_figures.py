@@ -232,7 +232,7 @@ def test_draws_of_a_control_are_one_replicate(tmp_path):
         row['stage'] = f'train-{i:016x}'
     book = reading.read(write_run(tmp_path, rows, evaluations=6))
     kind = FIGURES.get('validation_loss')(book)
-    assert {c.replicates for *_, c in kind._bands()} == {2}
+    assert {c.replicates for *_, c in kind.bands} == {2}
     assert 'over 2 replicates' in kind.caption
     gaps = {p['variant']: p['replicates'] for p in FIGURES.get('gap')(book).table if p['round']}
     assert gaps == {'ticket': 2, 'reinit': 2}

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lth_keras.report import style
+from lth_keras.report.axes import chosen, show_percent
 from lth_keras.report.book import Book
-from lth_keras.report.summary import TICKET
+from lth_keras.report.summary import low_to_high
 
 SIZE = (4.7, 3.6)  # inches: as wide as a phone shows legibly, and half a page of a paper
 
@@ -45,31 +45,24 @@ class ReportFigure(abc.ABC):
         """What the points, lines and bars are."""
 
     @property
+    def without_curves(self) -> str:
+        """Why a figure of curves has none."""
+        if not self.book.stored:
+            return 'the curves are not here: the run has no store beside it'
+        return 'the store has no curves of this run'
+
+    @property
     def note(self) -> str:
         """How many replicates and what the bars are, inside the drawing; '' for none."""
         counts = [s.replicates for s in self.book.tickets]
         if not counts or max(counts) == 1:
             return 'n = 1' if counts else ''
-        low, high = min(counts), max(counts)
-        return f'n = {high if low == high else f"{low}-{high}"}, 95% t-intervals'
+        return f'n = {low_to_high(counts, "-")}, 95% t-intervals'
 
     @property
     def table(self) -> Sequence[Mapping[str, Any]]:
         """What is drawn, as rows of a CSV file; empty if another table has it."""
         return ()
-
-
-def variant_styles(variants: Sequence[str]) -> dict[str, dict]:
-    """How the lines of ticket and controls look: the same in every figure of a report."""
-    styles: dict[str, dict] = {}
-    for i, name in enumerate(variants):
-        styles[name] = {
-            'color': style.COLOURS[i % len(style.COLOURS)],
-            'marker': style.MARKERS[i % len(style.MARKERS)],
-            'linestyle': '-' if name == TICKET else (0, (4, 1.5)),
-            'zorder': 3 if name == TICKET else 2.5,
-        }
-    return styles
 
 
 def chosen_rounds(book: Book, count: int = 4) -> list[int]:
@@ -80,8 +73,7 @@ def chosen_rounds(book: Book, count: int = 4) -> list[int]:
     if len(rounds) <= count:
         return rounds
     keep = {rounds[0], book.telling_round, rounds[-1]}
-    spread = [rounds[round(i * (len(rounds) - 1) / (count - 1))] for i in range(count)]
-    for number in spread[1:-1]:
+    for number in chosen(rounds, count)[1:-1]:
         if len(keep) < count:
             keep.add(number)
     return sorted(keep & set(rounds))
@@ -92,11 +84,7 @@ def label_of(book: Book, round_: int) -> str:
     if round_ == 0:
         return 'dense network'
     density = next(s.density for s in book.tickets if s.round == round_)
-    return f'{_percent(density)} (round {round_})'
-
-
-def _percent(density: float) -> str:
-    return f'{100 * density:.3g}%'
+    return f'{show_percent(density)} (round {round_})'
 
 
 def mean_over(counts: Sequence[int]) -> str:
@@ -107,8 +95,7 @@ def mean_over(counts: Sequence[int]) -> str:
     """
     if max(counts) == 1:
         return 'one replicate'
-    low, high = min(counts), max(counts)
-    return f'mean over {high if low == high else f"{low} to {high}"} replicates'
+    return f'mean over {low_to_high(counts)} replicates'
 
 
 def upper(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from lth_keras.report import style
-from lth_keras.report.axes import show_percent
+from lth_keras.report.axes import chosen, show_percent
 from lth_keras.report.figures.analysed import Analysed
 
 PANELS = 4
@@ -28,9 +28,7 @@ class Distributions(Analysed):
         number = wanted if wanted in rounds else max(rounds, default=0)
         mine = [row for row in self.rows if row['round'] == number]
         mine = [row for row in mine if row['replicate'] == mine[0]['replicate']]
-        if len(mine) <= PANELS:
-            return mine
-        return [mine[round(i * (len(mine) - 1) / (PANELS - 1))] for i in range(PANELS)]
+        return chosen(mine, PANELS)
 
     def draw(self, figure: Figure) -> None:
         shown = self._shown

@@ -1,5 +1,6 @@
 """How far networks do better on what they have seen."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from matplotlib.figure import Figure
 from lth_keras import verdict
 from lth_keras.report import style
 from lth_keras.report.axes import density_axis
-from lth_keras.report.figures.base import ReportFigure, variant_styles
+from lth_keras.report.figures.base import ReportFigure
+from lth_keras.report.plots import variant_styles
 
 SHOWN = 2  # variants, two lines each
 EARLY, END = 'early stop', 'end of training'
@@ -23,20 +25,11 @@ class Gap(ReportFigure):
 
     @property
     def missing(self) -> str:
-        if self._points:
-            return ''
-        if not self.book.stored:
-            return 'the curves are not here: the run has no store beside it'
-        return 'the store has no curves of this run'
+        return '' if self._points else self.without_curves
 
-    @property
+    @functools.cached_property
     def _points(self) -> list[dict]:
         """One per round, variant and moment: the gap over replicates, in percentage points."""
-        if not hasattr(self, '_found'):
-            self._found = self._gaps()
-        return self._found
-
-    def _gaps(self) -> list[dict]:
         found = []
         for summary in self.book.summaries:
             by_moment: dict[str, dict[int, list[float]]] = {EARLY: {}, END: {}}

@@ -1,5 +1,6 @@
 """Where the pruning happens."""
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +30,7 @@ class Layers(ReportFigure):
     def missing(self) -> str:
         return '' if self.table else 'the records have no counts per layer'
 
-    @property
+    @functools.cached_property
     def table(self) -> Sequence[Mapping[str, Any]]:
         rows = []
         for summary in self.book.tickets:

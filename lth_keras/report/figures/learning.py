@@ -1,5 +1,7 @@
 """How networks learn: curves by step for some rounds."""
 
+import functools
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,15 +31,10 @@ class _Learning(ReportFigure):
     def missing(self) -> str:
         if not self.book.rows:
             return 'no training has finished'
-        if self._bands():
-            return ''
-        if not self.book.stored:
-            return 'the curves are not here: the run has no store beside it'
-        return self.nothing
+        return '' if self.bands else self.without_curves
 
-    nothing = 'the store has no curves of this run'
-
-    def _bands(self) -> list[tuple[str, int, int, Band]]:
+    @functools.cached_property
+    def bands(self) -> list[tuple[str, int, int, Band]]:
         """(variant, round, place among the rounds, curve)."""
         rounds = chosen_rounds(self.book)
         wanted = [(TICKET, r) for r in rounds]
@@ -54,7 +51,7 @@ class _Learning(ReportFigure):
     def draw(self, figure: Figure) -> None:
         axes = figure.subplots()
         seen = []
-        for variant, number, place, curve in self._bands():
+        for variant, number, place, curve in self.bands:
             colour = style.COLOURS[place % len(style.COLOURS)]
             label = label_of(self.book, number)
             keep = np.unique(np.linspace(0, len(curve.steps) - 1, POINTS).astype(int))
@@ -87,7 +84,7 @@ class _Learning(ReportFigure):
 
     @property
     def caption(self) -> str:
-        counts = sorted({curve.replicates for *_, curve in self._bands()})
+        counts = sorted({curve.replicates for *_, curve in self.bands})
         shade = '; shaded: 95% t-interval of the tickets at each step' if counts[-1] > 1 else ''
         return (
             f'{upper(mean_over(counts))}{shade}. The vertical axis shows what follows the first '
@@ -117,4 +114,9 @@ class AccuracyOnTest(_Learning):
     name = 'test_accuracy'
     title = 'Test accuracy while training'
     column, label = 'test_accuracy', 'test accuracy'
-    nothing = 'test accuracy was not evaluated while training: --test_curve does it'
+
+    @property
+    def without_curves(self) -> str:
+        if not self.book.stored:
+            return super().without_curves
+        return 'test accuracy was not evaluated while training: --test_curve does it'

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lth_keras.report import style
-from lth_keras.report.axes import density_axis
+from lth_keras.report.axes import chosen, density_axis
 from lth_keras.report.figures.analysed import Analysed
 
 ALL = 'all'
@@ -21,9 +21,7 @@ class Overlap(Analysed):
     def draw(self, figure: Figure) -> None:
         axes, rows = figure.subplots(), self.rows
         kernels = [k for k in dict.fromkeys(row['kernel'] for row in rows) if k != ALL]
-        if len(kernels) > LINES:
-            kernels = [kernels[round(i * (len(kernels) - 1) / (LINES - 1))] for i in range(LINES)]
-        for i, kernel in enumerate([ALL, *kernels]):
+        for i, kernel in enumerate([ALL, *chosen(kernels, LINES)]):
             mine = [row for row in rows if row['kernel'] == kernel]
             rounds = sorted({row['round'] for row in mine})
             colour = 'black' if kernel == ALL else style.COLOURS[i - 1]

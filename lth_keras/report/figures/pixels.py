@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from lth_keras.report.axes import show_percent
+from lth_keras.report.axes import chosen, show_percent
 from lth_keras.report.figures.analysed import Analysed
 
 IMAGES = 4
@@ -22,10 +22,7 @@ class Pixels(Analysed):
     @property
     def _rounds(self) -> list[int]:
         rounds = sorted({row['round'] for row in self.rows})
-        pruned = [number for number in rounds if number] or rounds
-        if len(pruned) <= IMAGES:
-            return pruned
-        return [pruned[round(i * (len(pruned) - 1) / (IMAGES - 1))] for i in range(IMAGES)]
+        return chosen([number for number in rounds if number] or rounds, IMAGES)
 
     def _image(self, number: int) -> np.ndarray:
         """Mean over replicates of kept / (units * density), over channels: 1 = even."""

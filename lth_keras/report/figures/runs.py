@@ -21,6 +21,7 @@ from lth_keras.report.published import (
     Point,
     points_of,
 )
+from lth_keras.report.summary import low_to_high
 from lth_keras.verdict import Interval
 
 FILLS = {PAPER: 'full', SECONDARY: 'left', UNVERIFIED: 'none'}
@@ -132,9 +133,8 @@ class Comparing:
     def note(self) -> str:
         """How many replicates; the bars are named in the caption."""
         counts = [len(line.book.replicates) for line in self.lines]
-        low, high = min(counts), max(counts)
-        count = f'n = {high if low == high else f"{low}-{high}"}'
-        return count if high == 1 else f'{count}, 95% t-intervals'
+        count = f'n = {low_to_high(counts, "-")}'
+        return count if max(counts) == 1 else f'{count}, 95% t-intervals'
 
     @property
     def table(self) -> list[dict[str, object]]:

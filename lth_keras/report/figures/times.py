@@ -1,5 +1,6 @@
 """Where the time goes."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ class Times(ReportFigure):
             return 'no times were recorded with the run'
         return '' if self.table else 'no times of these trainings'
 
-    @property
+    @functools.cached_property
     def table(self) -> Sequence[Mapping[str, Any]]:
         rows = []
         wanted = {(s.round, s.variant) for s in self.book.summaries}
