@@ -64,12 +64,17 @@ class Found:
             lines.append(f'report:           {self.page}')
         for name, folder in self.exported.items():
             smallest = self.matching and name.startswith(f'round-{self.matching[0]:02d}-')
-            why = ' (the smallest that matches dense on validation data)' if smallest else ''
-            lines.append(f'exported ticket:  {folder}{why}')
+            lines.append(f'exported ticket:  {folder}{self._why() if smallest else ""}')
         if not self.exported:
             why = '' if self.matching else 'no round matches dense on validation data; '
             lines.append(f'exported ticket:  none; {why}--export=ROUND exports any round')
         return '\n'.join(lines)
+
+    def _why(self) -> str:
+        """Why the smallest matching ticket is exported; it need not be a winning one."""
+        mine = [s for s in self.summaries if s.round == self.matching[0] and s.verdict]
+        judged = f'; verdict: {mine[0].verdict.name}' if mine else ''
+        return f' (the smallest that matches dense on validation data{judged})'
 
     def ticket(self, name: str | int | None = None) -> Ticket:
         """An exported ticket, by name or round; the first one if none is given."""

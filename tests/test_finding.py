@@ -1,5 +1,7 @@
 """`find_tickets`: a search in one call, on a model and data of one's own."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,14 @@ SMALL = {
 
 def search(build, parts, workdir, **options):
     return lth.find_tickets(build, *parts, quiet=True, workdir=str(workdir), **SMALL | options)
+
+
+def test_the_exported_ticket_is_told_with_its_verdict(tmp_path):
+    found = search(narrow, data(), tmp_path, rounds=1, export=('1',))
+    found = dataclasses.replace(found, matching=(1, 0))
+    (judged,) = [s.verdict.name for s in found.summaries if s.verdict]
+    assert f'matches dense on validation data; verdict: {judged})' in found.describe()
+    assert 'verdict:' not in dataclasses.replace(found, matching=None).describe().split('tables')[1]
 
 
 def test_two_models_two_data_sets_and_other_options_are_runs_of_their_own(tmp_path):
